@@ -74,6 +74,8 @@ public struct Message: Sendable {
 
     /// Folded lines come back with their line ends, replaced by single spaces.
     private func text(in range: Range<Int>) -> String {
-        String(decoding: bytes[range], as: UTF8.self).replacing("\r\n ", with: " ").replacing("\r\n\t", with: " ")
+        let text = String(decoding: bytes[range], as: UTF8.self)
+        guard text.utf8.contains(10) else { return text }
+        return text.replacing("\r\n ", with: " ").replacing("\r\n\t", with: " ")
     }
 }

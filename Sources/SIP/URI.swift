@@ -13,7 +13,7 @@ public struct Parameter: Hashable, Sendable {
 extension [Parameter] {
     /// The first parameter of that name, compared without case (RFC 3261 §7.3.1); nil when absent.
     public subscript(parameter name: String) -> Parameter? {
-        first { $0.name.count == name.count && $0.name.lowercased() == name.lowercased() }
+        first { $0.name.equalsIgnoringCase(name) }
     }
 }
 
@@ -26,8 +26,10 @@ public struct URI: Hashable, Sendable {
     }
 
     public var scheme: Scheme
-    /// Percent-decoded; the number for `tel`.
+    /// Percent-decoded; the number for `tel`; for other schemes all that follows the colon, as received.
     public var user: String?
+    /// Only kept so that a peer's address is written back whole; never taken as a secret (RFC 3261 §19.1.1).
+    public var password: String?
     /// A host name, IPv4 address or IPv6 address without brackets; empty for `tel`.
     public var host: String
     public var port: UInt16?
@@ -36,11 +38,12 @@ public struct URI: Hashable, Sendable {
     public var headers: String?
 
     public init(
-        scheme: Scheme = .sip, user: String? = nil, host: String, port: UInt16? = nil,
+        scheme: Scheme = .sip, user: String? = nil, password: String? = nil, host: String, port: UInt16? = nil,
         parameters: [Parameter] = [], headers: String? = nil
     ) {
         self.scheme = scheme
         self.user = user
+        self.password = password
         self.host = host
         self.port = port
         self.parameters = parameters
@@ -97,6 +100,12 @@ public struct Via: Hashable, Sendable {
 
     /// RFC 3261 §8.1.1.7: a branch that starts with this was made unique by its client.
     public static let magicCookie = "z9hG4bK"
+
+    /// Whether the branch alone names the transaction; false for the rules of RFC 2543 (§17.2.3, second half).
+    public var hasMagicCookie: Bool {
+        guard let branch, branch.utf8.count > Via.magicCookie.utf8.count else { return false }
+        return zip(branch.utf8, Via.magicCookie.utf8).allSatisfy { Octets.lowercase($0) == Octets.lowercase($1) }
+    }
 }
 
 public enum Transport: Hashable, Sendable {

@@ -1,0 +1,142 @@
+import Primitives
+
+/// Finds the parts of a header field's value in the bytes: list elements, parameters, quoted strings (RFC 3261 §25.1).
+/// All ranges are offsets into the message; white space around a part does not belong to it.
+enum HeaderSyntax {
+    static let comma: UInt8 = 44
+    static let semicolon: UInt8 = 59
+
+    /// Where the first of `stops` stands outside quotes and angle brackets; the range's end when there is none.
+    static func find(_ stop: UInt8, in range: Range<Int>, of bytes: UnsafeRawBufferPointer) -> Int {
+        var index = range.lowerBound
+        var inQuotes = false
+        var inBrackets = false
+        while index < range.upperBound {
+            let byte = bytes[index]
+            if inQuotes {
+                if byte == 92 { index += 1 } else if byte == 34 { inQuotes = false }
+            } else if byte == 34, !inBrackets {
+                inQuotes = true
+            } else if byte == 60 {
+                inBrackets = true
+            } else if byte == 62 {
+                inBrackets = false
+            } else if byte == stop, !inBrackets {
+                return index
+            }
+            index += 1
+        }
+        return range.upperBound
+    }
+
+    /// Whether every quoted string and angle bracket that opens also closes.
+    static func isBalanced(_ range: Range<Int>, in bytes: UnsafeRawBufferPointer) -> Bool {
+        var index = range.lowerBound
+        var inQuotes = false
+        var inBrackets = false
+        while index < range.upperBound {
+            let byte = bytes[index]
+            if inQuotes {
+                if byte == 92 { index += 1 } else if byte == 34 { inQuotes = false }
+            } else if inBrackets {
+                if byte == 62 { inBrackets = false } else if byte == 60 { return false }
+            } else if byte == 34 {
+                inQuotes = true
+            } else if byte == 60 {
+                inBrackets = true
+            } else if byte == 62 {
+                return false
+            }
+            index += 1
+        }
+        return !inQuotes && !inBrackets && index == range.upperBound
+    }
+
+    static func trim(_ range: Range<Int>, in bytes: UnsafeRawBufferPointer) -> Range<Int> {
+        var lower = range.lowerBound
+        var upper = range.upperBound
+        while lower < upper, isSpace(bytes[lower]) { lower += 1 }
+        while lower < upper, isSpace(bytes[upper - 1]) { upper -= 1 }
+        return lower..<upper
+    }
+
+    /// Line ends only stand inside a value where it is folded.
+    static func isSpace(_ byte: UInt8) -> Bool { byte == 32 || byte == 9 || byte == 13 || byte == 10 }
+
+    /// Where the digits that a value begins with end.
+    static func numberEnd(in range: Range<Int>, of bytes: UnsafeRawBufferPointer) -> Int {
+        var index = range.lowerBound
+        while index < range.upperBound, bytes[index] &- 48 < 10 { index += 1 }
+        return index
+    }
+
+    /// The first value of a comma-separated list.
+    static func firstElement(of list: Range<Int>, in bytes: UnsafeRawBufferPointer) -> Range<Int> {
+        trim(list.lowerBound..<find(comma, in: list, of: bytes), in: bytes)
+    }
+
+    struct ParameterCursor {
+        struct Part {
+            /// From the semicolon to the end of the value.
+            var whole: Range<Int>
+            var name: Range<Int>
+            /// Quotes included; nil for a flag.
+            var value: Range<Int>?
+        }
+
+        let bytes: UnsafeRawBufferPointer
+        var rest: Range<Int>
+
+        mutating func next() -> Part? {
+            guard !rest.isEmpty else { return nil }
+            let start = rest.lowerBound
+            let end = HeaderSyntax.find(semicolon, in: start + 1..<rest.upperBound, of: bytes)
+            rest = end..<rest.upperBound
+            let inner = start + 1..<end
+            let equals = HeaderSyntax.find(61, in: inner, of: bytes)
+            let name = HeaderSyntax.trim(inner.lowerBound..<equals, in: bytes)
+            let value = equals < end ? HeaderSyntax.trim(equals + 1..<end, in: bytes) : nil
+            return Part(whole: start..<(value ?? name).upperBound, name: name, value: value)
+        }
+    }
+
+    /// The parameters that follow the first semicolon outside quotes and brackets.
+    static func parameters(of element: Range<Int>, in bytes: UnsafeRawBufferPointer) -> ParameterCursor {
+        ParameterCursor(bytes: bytes, rest: find(semicolon, in: element, of: bytes)..<element.upperBound)
+    }
+
+    /// Without case; `literal` in lower case.
+    static func equals(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, _ literal: StaticString) -> Bool {
+        guard range.count == literal.utf8CodeUnitCount else { return false }
+        let expected = UnsafeRawBufferPointer(start: literal.utf8Start, count: range.count)
+        for index in 0..<range.count where Octets.lowercase(bytes[range.lowerBound + index]) != expected[index] {
+            return false
+        }
+        return true
+    }
+
+    /// Whether a host as Via holds it is that address, spelled in any way.
+    static func host(_ host: String, is address: IPAddress) -> Bool {
+        if case .v4(let bits) = address { return dottedQuad(host) == bits }
+        return IPAddress(host) == address
+    }
+
+    private static func dottedQuad(_ host: String) -> UInt32? {
+        var bits: UInt32 = 0
+        var part: UInt32 = 0
+        var digits = 0
+        var parts = 0
+        for byte in host.utf8 {
+            if byte &- 48 < 10, digits < 3 {
+                part = part * 10 + UInt32(byte &- 48)
+                digits += 1
+            } else if byte == 46, digits > 0, part < 256, parts < 3 {
+                bits = bits << 8 | part
+                (part, digits, parts) = (0, 0, parts + 1)
+            } else {
+                return nil
+            }
+        }
+        return parts == 3 && digits > 0 && part < 256 ? bits << 8 | part : nil
+    }
+}
