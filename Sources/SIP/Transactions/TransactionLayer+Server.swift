@@ -1,0 +1,278 @@
+import Primitives
+
+extension TransactionLayer {
+    /// Answers a request.
+    ///
+    /// - Parameters:
+    ///   - status: of the response that `bytes` are; what the state allows is sent, else it is dropped
+    ///     (a second final response, except repeated 2xx to INVITE).
+    /// - Returns: false when the transaction has ended: nothing was sent.
+    @discardableResult
+    public mutating func respond(
+        to id: ServerTransactionID, status: Int, bytes: [UInt8], now: MonotonicTime,
+        into outputs: inout [TransactionOutput]
+    ) -> Bool {
+        guard servers.isLive(slot: id.slot, generation: id.generation) else { return false }
+        switch servers[id.slot].machine {
+        case .invite:
+            let event: InviteServerTransaction.Event =
+                status < 200 ? .provisional : status < 300 ? .success : .failure
+            let outcome = handle(event, inviteServer: id.slot, bytes, now, &outputs)
+            if outcome.ends { endServer(id.slot, &outputs) }
+        case .nonInvite:
+            let outcome = handle(status < 200 ? .provisional : .final, nonInviteServer: id.slot, bytes, now, &outputs)
+            if outcome.ends { endServer(id.slot, &outputs) }
+        }
+        return true
+    }
+
+    /// Answers 100 Trying at once (RFC 3261 §17.2.1), for a user that will not answer within 200 ms.
+    /// - Parameter request: the one that came with `id`.
+    @discardableResult
+    public mutating func trying(
+        _ id: ServerTransactionID, request: Message, from flow: Flow, now: MonotonicTime,
+        into outputs: inout [TransactionOutput]
+    ) -> Bool {
+        let bytes = MessageWriter.response(to: request, status: 100, source: flow.remote)
+        return respond(to: id, status: 100, bytes: bytes, now: now, into: &outputs)
+    }
+
+    /// Tells a server transaction that its last response could not be sent.
+    public mutating func responseFailed(
+        _ id: ServerTransactionID, now: MonotonicTime, into outputs: inout [TransactionOutput]
+    ) {
+        guard servers.isLive(slot: id.slot, generation: id.generation) else { return }
+        switch servers[id.slot].machine {
+        case .invite:
+            let outcome = handle(.transportFailed, inviteServer: id.slot, [], now, &outputs)
+            if outcome.ends { endServer(id.slot, &outputs) }
+        case .nonInvite:
+            let outcome = handle(.transportFailed, nonInviteServer: id.slot, [], now, &outputs)
+            if outcome.ends { endServer(id.slot, &outputs) }
+        }
+    }
+
+    /// Where responses to the request go; nil when the transaction has ended.
+    public func responseFlow(of id: ServerTransactionID) -> Flow? {
+        servers.isLive(slot: id.slot, generation: id.generation) ? servers[id.slot].responseFlow : nil
+    }
+
+    /// Whether the request still wants a final response.
+    public func awaitsFinalResponse(_ id: ServerTransactionID) -> Bool {
+        guard servers.isLive(slot: id.slot, generation: id.generation) else { return false }
+        switch servers[id.slot].machine {
+        case .invite(let machine): return machine.awaitsFinalResponse
+        case .nonInvite(let machine): return machine.awaitsFinalResponse
+        }
+    }
+
+    mutating func receiveRequest(
+        _ message: consuming Message, _ flow: Flow, _ now: MonotonicTime, _ outputs: inout [TransactionOutput]
+    ) {
+        switch message.method {
+        case .ack:
+            // §17.2.3: "The method of the request matches the one that created the transaction, except for ACK,
+            // where the method of the request that created the transaction is INVITE."
+            guard let slot = findServer(of: message, method: .invite) else {
+                outputs.append(.ack(message, flow))
+                return
+            }
+            let outcome = handle(.acknowledged, inviteServer: slot, [], now, &outputs)
+            if outcome.delivers { outputs.append(.ack(message, flow)) }
+            if outcome.ends { endServer(slot, &outputs) }
+        case .invite:
+            if let slot = findServer(of: message, method: .invite) {
+                _ = handle(.repeated, inviteServer: slot, [], now, &outputs)
+            } else if let id = insertServer(for: message, flow) {
+                outputs.append(.request(id, message, flow))
+            } else {
+                outputs.append(.refused(message, flow))
+            }
+        case .cancel:
+            if let slot = findServer(of: message, method: .cancel) {
+                _ = handle(.repeated, nonInviteServer: slot, [], now, &outputs)
+            } else if let id = insertServer(for: message, flow) {
+                // §9.2: the transaction that a CANCEL is for is found "assuming the request method is anything but
+                // CANCEL or ACK"; only an INVITE can still be influenced by it.
+                let invite = findServer(of: message, method: .invite).map {
+                    ServerTransactionID(slot: $0, generation: servers.generation(of: $0))
+                }
+                outputs.append(.cancel(id, invite: invite, message, flow))
+            } else {
+                outputs.append(.refused(message, flow))
+            }
+        case .bye, .options, .info, .update, .prack, .register, .subscribe, .notify, .message, .refer, .publish, .other:
+            if let slot = findServer(of: message, method: message.method) {
+                _ = handle(.repeated, nonInviteServer: slot, [], now, &outputs)
+            } else if let id = insertServer(for: message, flow) {
+                outputs.append(.request(id, message, flow))
+            } else {
+                outputs.append(.refused(message, flow))
+            }
+        }
+    }
+
+    mutating func fire(
+        _ timer: InviteServerTransaction.Timer, inviteServer slot: UInt32, _ now: MonotonicTime,
+        _ outputs: inout [TransactionOutput]
+    ) {
+        if handle(.fired(timer), inviteServer: slot, [], now, &outputs).ends { endServer(slot, &outputs) }
+    }
+
+    mutating func fire(
+        _ timer: NonInviteServerTransaction.Timer, nonInviteServer slot: UInt32, _ now: MonotonicTime,
+        _ outputs: inout [TransactionOutput]
+    ) {
+        if handle(.fired(timer), nonInviteServer: slot, [], now, &outputs).ends { endServer(slot, &outputs) }
+    }
+
+    // MARK: Finding
+
+    private func hash(of message: borrowing Message, method: Method) -> UInt64 {
+        guard let via = message.via.first else { preconditionFailure("a parsed message has a Via") }
+        var hash = SeededHash(seed: seed)
+        if via.hasMagicCookie, let branch = via.branch {
+            hash.combine(branch)
+        } else {
+            hash.combine(LegacyIdentity.text(of: message))
+        }
+        hash.combine(via.host)
+        hash.combine(UInt64(via.port ?? 0) << 8 | method.hashCode)
+        return hash.value
+    }
+
+    private func findServer(of message: borrowing Message, method: Method) -> UInt32? {
+        guard let via = message.via.first else { return nil }
+        let wanted = ServerIdentity(message, via: via, method: method)
+        return servers.find(hash(of: message, method: method)) { $0.identity == wanted }
+    }
+
+    private mutating func insertServer(for message: borrowing Message, _ flow: Flow) -> ServerTransactionID? {
+        guard let via = message.via.first else { return nil }
+        let method = message.method
+        let isReliable = flow.transport.isReliable
+        let record = ServerRecord(
+            identity: ServerIdentity(message, via: via, method: method),
+            machine: method == .invite
+                ? .invite(InviteServerTransaction(isReliable: isReliable))
+                : .nonInvite(NonInviteServerTransaction(isReliable: isReliable)),
+            responseFlow: flow.responseFlow(for: via))
+        return servers.insert(record, hash: hash(of: message, method: method)).map {
+            ServerTransactionID(slot: $0, generation: servers.generation(of: $0))
+        }
+    }
+
+    private mutating func endServer(_ slot: UInt32, _ outputs: inout [TransactionOutput]) {
+        outputs.append(.ended(ServerTransactionID(slot: slot, generation: servers.generation(of: slot))))
+        servers.remove(slot)
+    }
+
+    // MARK: Performing
+
+    private mutating func handle(
+        _ event: InviteServerTransaction.Event, inviteServer slot: UInt32, _ bytes: [UInt8], _ now: MonotonicTime,
+        _ outputs: inout [TransactionOutput]
+    ) -> TransactionOutcome {
+        guard case .invite(var machine) = servers[slot].machine else {
+            preconditionFailure("server transaction \(slot) is no INVITE: \(servers[slot].machine)")
+        }
+        var actions = ActionBuffer<InviteServerTransaction.Action>()
+        machine.handle(event, timers: timers, into: &actions)
+        servers[slot].machine = .invite(machine)
+        var outcome = TransactionOutcome()
+        let id = ServerTransactionID(slot: slot, generation: servers.generation(of: slot))
+        for action in actions {
+            switch action {
+            case .sendResponse:
+                servers[slot].response = bytes
+                outputs.append(.send(bytes, servers[slot].responseFlow))
+            case .sendOnce: outputs.append(.send(bytes, servers[slot].responseFlow))
+            case .repeatResponse: outputs.append(.send(servers[slot].response, servers[slot].responseFlow))
+            case .deliverAcknowledgement: outcome.delivers = true
+            case .deliverTimeout: outputs.append(.unacknowledged(id))
+            case .deliverTransportFailure: outputs.append(.responseFailed(id))
+            case .schedule(.g, let delay):
+                servers[slot].repetition = queue.schedule(.inviteServer(slot, .g), at: now + delay)
+            case .schedule(let timer, let delay):
+                servers[slot].deadline = queue.schedule(.inviteServer(slot, timer), at: now + delay)
+            case .cancel(.g): if let token = servers[slot].repetition { queue.cancel(token) }
+            case .cancel: if let token = servers[slot].deadline { queue.cancel(token) }
+            case .releaseResponse: servers[slot].response = []
+            case .end: outcome.ends = true
+            }
+        }
+        return outcome
+    }
+
+    private mutating func handle(
+        _ event: NonInviteServerTransaction.Event, nonInviteServer slot: UInt32, _ bytes: [UInt8],
+        _ now: MonotonicTime, _ outputs: inout [TransactionOutput]
+    ) -> TransactionOutcome {
+        guard case .nonInvite(var machine) = servers[slot].machine else {
+            preconditionFailure("server transaction \(slot) is an INVITE: \(servers[slot].machine)")
+        }
+        var actions = ActionBuffer<NonInviteServerTransaction.Action>()
+        machine.handle(event, timers: timers, into: &actions)
+        servers[slot].machine = .nonInvite(machine)
+        var outcome = TransactionOutcome()
+        for action in actions {
+            switch action {
+            case .sendResponse:
+                servers[slot].response = bytes
+                outputs.append(.send(bytes, servers[slot].responseFlow))
+            case .repeatResponse: outputs.append(.send(servers[slot].response, servers[slot].responseFlow))
+            case .deliverTransportFailure:
+                outputs.append(
+                    .responseFailed(ServerTransactionID(slot: slot, generation: servers.generation(of: slot))))
+            case .schedule(let timer, let delay):
+                servers[slot].deadline = queue.schedule(.nonInviteServer(slot, timer), at: now + delay)
+            case .cancel: if let token = servers[slot].deadline { queue.cancel(token) }
+            case .end: outcome.ends = true
+            }
+        }
+        return outcome
+    }
+}
+
+extension ServerIdentity {
+    fileprivate init(_ message: borrowing Message, via: Via, method: Method) {
+        branch = via.hasMagicCookie ? via.branch ?? "" : LegacyIdentity.text(of: message)
+        host = via.host
+        port = via.port ?? 0
+        self.method = method
+    }
+}
+
+/// §17.2.3 for clients of RFC 2543, whose branch is not unique: Request-URI, From tag, Call-ID, CSeq number and the
+/// top Via identify the request. The To tag is left out: an ACK carries that of the response, which a re-INVITE and
+/// its ACK share anyhow.
+private enum LegacyIdentity {
+    static func text(of message: borrowing Message) -> String {
+        let uri = message.requestURI?.description ?? ""
+        let branch = message.via.first?.branch ?? ""
+        return "\(message.callID)\n\(message.from.tag ?? "")\n\(message.cseq.number)\n\(uri)\n\(branch)"
+    }
+}
+
+extension Method {
+    /// Tells methods apart in a hash; all unknown ones share one.
+    var hashCode: UInt64 {
+        switch self {
+        case .invite: 0
+        case .ack: 1
+        case .bye: 2
+        case .cancel: 3
+        case .options: 4
+        case .info: 5
+        case .update: 6
+        case .prack: 7
+        case .register: 8
+        case .subscribe: 9
+        case .notify: 10
+        case .message: 11
+        case .refer: 12
+        case .publish: 13
+        case .other: 14
+        }
+    }
+}

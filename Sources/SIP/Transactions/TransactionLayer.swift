@@ -1,0 +1,69 @@
+import Primitives
+
+/// All transactions of one node or one of its loops: it matches messages to them (RFC 3261 §17.1.3, §17.2.3), absorbs
+/// and makes repetitions, acknowledges refusals, and hands everything else to its user by `TransactionOutput`.
+///
+/// It has no clock and no socket: give it `now` with each call, perform its outputs in order, and call `fire(now:)`
+/// when `nextDeadline()` has come.
+///
+/// A finished transaction lingers up to 64 × T1 (RFC 6026) as a record of about 300 bytes without messages, except
+/// that servers keep the final response that they may have to repeat.
+public struct TransactionLayer: Sendable {
+    public let timers: TransactionTimers
+    var servers: TransactionTable<ServerRecord>
+    var clients: TransactionTable<ClientRecord>
+    var queue = TimerQueue<TransactionTimerKey>()
+    /// Head of the list of clients without a final response.
+    var firstPending = UInt32.max
+    let seed: UInt64
+
+    /// - Parameters:
+    ///   - serverLimit: transactions of requests received, lingering ones included. At 2,000 calls a second about
+    ///     130,000 linger in a proxy. Beyond it requests come as `.refused`.
+    ///   - clientLimit: the same for requests sent; beyond it `request` returns nil.
+    public init(
+        timers: TransactionTimers = .standard, random: SeededRandom, serverLimit: Int = 1 << 18,
+        clientLimit: Int = 1 << 18
+    ) {
+        var random = random
+        self.timers = timers
+        servers = TransactionTable(limit: serverLimit)
+        clients = TransactionTable(limit: clientLimit)
+        seed = random.next()
+    }
+
+    public var serverCount: Int { servers.count }
+    public var clientCount: Int { clients.count }
+
+    /// When `fire(now:)` has work next; nil when no timer is set.
+    public mutating func nextDeadline() -> MonotonicTime? { queue.nextDeadline() }
+
+    /// Takes a message that came in by `flow`.
+    public mutating func receive(
+        _ message: consuming Message, on flow: Flow, now: MonotonicTime, into outputs: inout [TransactionOutput]
+    ) {
+        if message.isRequest {
+            receiveRequest(message, flow, now, &outputs)
+        } else {
+            receiveResponse(message, flow, now, &outputs)
+        }
+    }
+
+    /// Does what is due at `now`.
+    public mutating func fire(now: MonotonicTime, into outputs: inout [TransactionOutput]) {
+        while let key = queue.popDue(at: now) {
+            switch key {
+            case .inviteServer(let slot, let timer): fire(timer, inviteServer: slot, now, &outputs)
+            case .nonInviteServer(let slot, let timer): fire(timer, nonInviteServer: slot, now, &outputs)
+            case .inviteClient(let slot, let timer): fire(timer, inviteClient: slot, now, &outputs)
+            case .nonInviteClient(let slot, let timer): fire(timer, nonInviteClient: slot, now, &outputs)
+            }
+        }
+    }
+}
+
+/// What is left for the caller after a machine's actions were performed: the message is delivered before the end.
+struct TransactionOutcome {
+    var delivers = false
+    var ends = false
+}
