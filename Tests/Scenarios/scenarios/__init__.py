@@ -1,0 +1,5 @@
+"""The scenarios, a module a subject. SYSTEMS: the profile sets they run on, in the order in which they are started."""
+
+from . import derived
+
+SYSTEMS = {"demo": None, "narrow": derived.narrow, None: None}
