@@ -1,0 +1,98 @@
+import CDatagram
+import Glibc
+import Synchronization
+
+/// What other threads have to say to a loop: a bounded queue that many post to and one loop empties.
+/// The loop is woken only when it sleeps, so a busy loop costs its posters no system call.
+public final class Mailbox<Message: Sendable>: Sendable {
+    private struct State: Sendable {
+        var waiting: [Message] = []
+        var readerSleeps = false
+        var refused: UInt64 = 0
+        var isClosed = false
+    }
+
+    /// The most messages that wait at any time.
+    public let capacity: Int
+    private let state: Mutex<State>
+    private let wakeUp: WakeUp
+
+    public init(capacity: Int) throws(SocketError) {
+        precondition(capacity > 0, "a mailbox of capacity \(capacity) takes nothing")
+        self.capacity = capacity
+        wakeUp = try WakeUp()
+        state = Mutex(State())
+    }
+
+    /// Readable while the loop has been asked to wake up.
+    var descriptor: Int32 { wakeUp.descriptor }
+
+    /// False when the mailbox is full or its loop has ended: the message was not taken, and the poster has to say so
+    /// to whoever it works for.
+    @discardableResult
+    public func post(_ message: Message) -> Bool {
+        let (taken, wake) = state.withLock { state in
+            guard state.waiting.count < capacity, !state.isClosed else {
+                state.refused &+= 1
+                return (false, false)
+            }
+            state.waiting.append(message)
+            let wake = state.readerSleeps
+            state.readerSleeps = false
+            return (true, wake)
+        }
+        if wake { wakeUp.signal() }
+        return taken
+    }
+
+    /// How many messages wait.
+    public var depth: Int { state.withLock { $0.waiting.count } }
+    /// How many messages were not taken, since the start.
+    public var refused: UInt64 { state.withLock { $0.refused } }
+
+    /// Wakes the loop without a message.
+    func nudge() { wakeUp.signal() }
+
+    /// Takes all that waits into `batch`, which must be empty; its storage becomes the new queue's.
+    func takeAll(into batch: inout [Message]) {
+        state.withLock { state in
+            guard !state.waiting.isEmpty else { return }
+            swap(&state.waiting, &batch)
+        }
+    }
+
+    /// Announces that the reader is about to sleep; false when something waits and it must not.
+    func prepareToSleep() -> Bool {
+        state.withLock { state in
+            guard state.waiting.isEmpty else { return false }
+            state.readerSleeps = true
+            return true
+        }
+    }
+
+    func wokeUp() { state.withLock { $0.readerSleeps = false } }
+
+    func clearWakeUp() { wakeUp.clear() }
+
+    /// Refuses everything from now on; what waited is dropped.
+    func close() {
+        state.withLock {
+            $0.isClosed = true
+            $0.waiting = []
+        }
+    }
+}
+
+/// An eventfd with an owner.
+final class WakeUp: Sendable {
+    let descriptor: Int32
+
+    init() throws(SocketError) {
+        descriptor = cdg_eventfd_create()
+        guard descriptor >= 0 else { throw SocketError(nil, code: -descriptor, transport: "eventfd") }
+    }
+
+    deinit { cdg_close(descriptor) }
+    func signal() { cdg_eventfd_signal(descriptor) }
+    func clear() { cdg_eventfd_drain(descriptor) }
+}
