@@ -7,7 +7,8 @@ extension TransactionLayer {
     ///   - bytes: the whole request; its top Via carries `branch`.
     ///   - method: any but ACK, which has no transaction: send it as it is.
     ///   - branch: with the magic cookie, never used for that method before.
-    ///   - isProxied: an INVITE that a proxy forwards; timer C applies.
+    ///   - isProxied: an INVITE that a proxy forwards; timer C applies. Without it an INVITE that got a provisional
+    ///     response waits for its final one until its user cancels it.
     ///   - context: comes back in the id with every output.
     /// - Returns: nil when the table of client transactions is full: nothing was sent.
     public mutating func request(
