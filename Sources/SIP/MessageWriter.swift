@@ -21,8 +21,25 @@ public enum MessageWriter {
     ) -> [UInt8] {
         request.bytes.withUnsafeBytes { bytes in
             Response(
-                request: request, bytes: bytes, status: status, reason: reason, toTag: toTag, source: source,
-                contact: contact, headers: headers, body: body
+                bytes: bytes, fields: request.fields, sentBy: request.via.first?.host,
+                makesDialog: request.method.makesDialog, status: status, reason: reason,
+                toTag: request.to.tag == nil ? toTag : nil, source: source, contact: contact, headers: headers,
+                body: body
+            ).wireBytes()
+        }
+    }
+
+    /// The answer to a request that could not be parsed; its reason phrase says what is wrong. Nil when it may not or
+    /// cannot be answered.
+    public static func response(
+        to error: SIPParseError, toTag: String, source: Endpoint?, headers: [(HeaderName, String)] = []
+    ) -> [UInt8]? {
+        guard let request = error.request else { return nil }
+        return request.bytes.withUnsafeBytes { bytes in
+            Response(
+                bytes: bytes, fields: request.fields, sentBy: nil, makesDialog: false, status: error.problem.status,
+                reason: error.problem.description, toTag: request.hasToTag ? nil : toTag, source: source,
+                contact: nil, headers: headers, body: nil
             ).wireBytes()
         }
     }
@@ -45,10 +62,13 @@ public enum MessageWriter {
     }
 
     private struct Response: WireWritable {
-        let request: Message
         let bytes: UnsafeRawBufferPointer
+        let fields: [Message.Field]
+        let sentBy: String?
+        let makesDialog: Bool
         let status: Int
         let reason: String?
+        /// Nil when To has one already.
         let toTag: String?
         let source: Endpoint?
         let contact: NameAddress?
@@ -61,13 +81,13 @@ public enum MessageWriter {
             sink.put(byte: 32)
             if let reason { sink.put(text: reason) } else { sink.put(StatusReason.phrase(for: status)) }
             sink.putLineEnd()
-            let copiesRoute = (101...299).contains(status) && request.method.makesDialog
+            let copiesRoute = (101...299).contains(status) && makesDialog
             var isTopVia = true
-            for field in request.fields {
+            for field in fields {
                 switch field.name {
                 case .via:
                     if isTopVia, let source {
-                        ViaStamp(value: field.value, in: bytes, sentBy: request.via.first?.host, source: source)
+                        ViaStamp(value: field.value, in: bytes, sentBy: sentBy, source: source)
                             .writeLine(field, to: &sink)
                     } else {
                         sink.put(UnsafeRawBufferPointer(rebasing: bytes[field.line]))
@@ -77,7 +97,7 @@ public enum MessageWriter {
                     sink.put(UnsafeRawBufferPointer(rebasing: bytes[field.line]))
                 case .to:
                     sink.put(UnsafeRawBufferPointer(rebasing: bytes[field.line.lowerBound..<field.value.upperBound]))
-                    if let toTag, status > 100, request.to.tag == nil {
+                    if let toTag, status > 100 {
                         sink.put(";tag=")
                         sink.put(text: toTag)
                     }

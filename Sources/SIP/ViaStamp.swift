@@ -6,7 +6,7 @@ import Primitives
 struct ViaStamp {
     private let bytes: UnsafeRawBufferPointer
     private let source: Endpoint
-    private let value: Range<Int>
+    let value: Range<Int>
     /// The parameters `received` and `rport` with their semicolons, in the order they stand.
     private var first: Range<Int>?
     private var second: Range<Int>?
