@@ -1,0 +1,34 @@
+/// What another center needs to go on with a caller's menu: part of the checkpoint. Holds no secret and no digit of a
+/// half-entered number.
+public struct MenuSnapshot: Hashable, Sendable, Codable {
+    public struct PendingOperation: Hashable, Sendable, Codable {
+        public var name: String
+        public var id: String
+
+        public init(name: String, id: String) {
+            self.name = name
+            self.id = id
+        }
+    }
+
+    /// The menu's name and content hash: the definition to resume with.
+    public var menu: String
+    public var hash: String
+    public var state: String
+    public var language: String
+    /// Nil until the bank accepted the caller's PIN.
+    public var customer: String?
+    public var variables: [String: MenuValue]
+    public var noInputs: Int
+    public var wrongs: Int
+    /// Failed attempts by state, as counted by `retry` branches.
+    public var failures: [String: Int]
+    /// The state that asked for the login.
+    public var wanted: String?
+    /// States to return to from included menus, innermost last.
+    public var callers: [String]
+    /// The last name in the call record's path.
+    public var path: String?
+    /// The money operation whose read-back the caller has heard or is hearing, or which is running.
+    public var pendingOperation: PendingOperation?
+}

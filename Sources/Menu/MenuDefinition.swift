@@ -1,0 +1,98 @@
+import StrictYAML
+
+/// The text of a menu and of the menus that it includes: what is kept in the store by its hash, so that every center
+/// can load the menu of any live call.
+public struct MenuSource: Hashable, Sendable, Codable {
+    /// The name of the top file, a key of `files`.
+    public var top: String
+    /// File name, relative to the top file's directory → content.
+    public var files: [String: String]
+
+    public init(top: String, files: [String: String]) {
+        self.top = top
+        self.files = files
+    }
+
+    /// SHA-256 in hexadecimal over names, lengths and contents of all files, the top one first.
+    public var hash: String {
+        var bytes: [UInt8] = []
+        for name in [top] + files.keys.filter({ $0 != top }).sorted() {
+            let content = files[name] ?? ""
+            bytes += Array("\(name.utf8.count) \(content.utf8.count) ".utf8) + Array(name.utf8) + Array(content.utf8)
+        }
+        return ContentHash.sha256(bytes)
+    }
+}
+
+/// A menu that was read and found sound; values of it can be shared by any number of calls.
+public struct MenuDefinition: Sendable {
+    final class Content: Sendable {
+        let states: [String: MenuState]
+        let order: [String]
+        let tables: [String: [[String: MenuValue]]]
+        let branches: [MenuBranch]
+        /// Secret → the state that collects it.
+        let collectors: [String: String]
+
+        init(
+            states: [String: MenuState], order: [String], tables: [String: [[String: MenuValue]]],
+            branches: [MenuBranch], collectors: [String: String]
+        ) {
+            self.states = states
+            self.order = order
+            self.tables = tables
+            self.branches = branches
+            self.collectors = collectors
+        }
+    }
+
+    struct Login: Sendable {
+        var state: String
+        var customerVariable: String
+        var otherwise: String
+    }
+
+    public let name: String
+    /// As the writer numbers it.
+    public let version: String
+    /// Identifies exactly this text; see `MenuSource.hash`.
+    public let hash: String
+    public let source: MenuSource
+    /// The first one is spoken until the caller chose.
+    public let languages: [String]
+    public let start: String
+    /// Findings that do not keep the menu from running.
+    public let warnings: [Problem]
+    let login: Login?
+    let content: Content
+
+    var states: [String: MenuState] { content.states }
+
+    /// The names of all states in the order of the file; those of an included menu are `include/state`.
+    public var stateNames: [String] { content.order }
+
+    /// The name that stands for a state in call records and on the console.
+    public func path(of state: String) -> String? { content.states[state]?.path }
+
+    /// Reads and checks a menu. Throws every problem at once, each with its file and line.
+    public init(_ source: MenuSource, operations: OperationCatalogue = .banking) throws(Problems) {
+        let collector = ProblemCollector()
+        let reading = MenuReading(source: source, operations: operations, collector: collector)
+        let menu = reading.read()
+        try collector.throwErrors()
+        guard let menu else {
+            throw Problems([Problem(file: source.top, line: 0, "the menu cannot be read")])
+        }
+        name = menu.name
+        version = menu.version
+        hash = source.hash
+        self.source = source
+        languages = menu.languages
+        start = menu.start
+        login = menu.login
+        warnings = collector.problems
+        content = Content(
+            states: reading.states, order: reading.order, tables: reading.tables, branches: reading.branches,
+            collectors: reading.collectors)
+    }
+}

@@ -1,0 +1,93 @@
+/// What a bank operation takes and gives, so that menus are checked before a caller meets them.
+public struct OperationSignature: Sendable, Hashable {
+    public enum Argument: Sendable, Hashable {
+        /// The customer who logged in; filled in by the machine, never by the menu.
+        case loggedInCustomer
+        case text
+        /// Money in minor units.
+        case amount
+        /// A secret entry, handed over as `SecretDigits`.
+        case secret
+        case optionalSecret
+    }
+
+    public enum Value: Sendable, Hashable {
+        case text
+        /// A text that is one of these.
+        case oneOf([String])
+        case integer
+        /// `2026-11-22`, possibly followed by a time.
+        case date
+        case list([String: Value])
+    }
+
+    public var name: String
+    public var arguments: [String: Argument]
+    /// Result name → the values that come with it.
+    public var results: [String: [String: Value]]
+    /// Runs under an operation id that its read-back fixed, and answers `unknown` when its outcome is in doubt.
+    public var movesMoney: Bool
+
+    public init(
+        _ name: String, arguments: [String: Argument], results: [String: [String: Value]], movesMoney: Bool = false
+    ) {
+        self.name = name
+        self.arguments = arguments
+        self.results = results
+        self.movesMoney = movesMoney
+    }
+
+    public var needsLogin: Bool { arguments.values.contains(.loggedInCustomer) }
+    /// What a call without an answer in time counts as.
+    public var resultWithoutAnswer: String { movesMoney ? "unknown" : "unavailable" }
+}
+
+/// The operations that menus may call.
+public struct OperationCatalogue: Sendable {
+    public let signatures: [String: OperationSignature]
+
+    public init(_ signatures: [OperationSignature]) {
+        self.signatures = Dictionary(signatures.map { ($0.name, $0) }) { first, _ in first }
+    }
+
+    /// The operations of telephone banking.
+    public static let banking = OperationCatalogue([
+        OperationSignature(
+            "login", arguments: ["customer": .text, "pin": .secret],
+            results: [
+                "ok": [:], "wrong-pin": ["remaining": .integer], "locked": [:], "unknown-customer": [:],
+                "unavailable": [:],
+            ]),
+        OperationSignature(
+            "balance", arguments: ["customer": .loggedInCustomer],
+            results: ["ok": ["amount_minor": .integer, "currency": .text], "unavailable": [:]]),
+        OperationSignature(
+            "statement", arguments: ["customer": .loggedInCustomer],
+            results: [
+                "ok": [
+                    "transactions": .list([
+                        "date": .date, "amount_minor": .integer, "currency": .text,
+                        "kind": .oneOf(["opening", "transfer-in", "transfer-out", "other"]), "counterparty": .text,
+                    ])
+                ], "unavailable": [:],
+            ]),
+        OperationSignature(
+            "check-payee", arguments: ["payee": .text], results: ["ok": [:], "unknown": [:], "unavailable": [:]]),
+        OperationSignature(
+            "transfer", arguments: ["customer": .loggedInCustomer, "payee": .text, "amount_minor": .amount],
+            results: [
+                "done": [:],
+                "refused": [
+                    "reason": .oneOf([
+                        "insufficient", "daily-limit", "single-limit", "unknown-payee", "same-account", "frozen",
+                    ])
+                ], "unknown": [:], "unavailable": [:],
+            ], movesMoney: true),
+        OperationSignature(
+            "report-card", arguments: ["customer": .loggedInCustomer],
+            results: ["done": [:], "already": [:], "unavailable": [:]]),
+        OperationSignature(
+            "change-pin", arguments: ["customer": .loggedInCustomer, "old": .optionalSecret, "new": .secret],
+            results: ["done": [:], "weak": [:], "unavailable": [:]]),
+    ])
+}
