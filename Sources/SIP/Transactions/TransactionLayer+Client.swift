@@ -158,7 +158,8 @@ extension TransactionLayer {
     }
 
     private func findClient(of message: borrowing Message) -> UInt32? {
-        guard let branch = message.via.first?.branch else { return nil }
+        let vias = message.via
+        guard !vias.isEmpty, let branch = vias[0].branch else { return nil }
         let method = message.cseq.method
         return clients.find(hash(branch: branch, method: method)) { $0.branch == branch && $0.method == method }
     }
@@ -240,11 +241,11 @@ extension TransactionLayer {
             case .deliverTransportFailure:
                 if clients[slot].audience == .user { outputs.append(.transportFailed(id(ofClient: slot))) }
             case .schedule(.a, let delay):
-                clients[slot].repetition = queue.schedule(.inviteClient(slot, .a), at: now + delay)
+                clients[slot].repetition = clock.schedule(.inviteClient(.a), of: slot, after: delay, now: now)
             case .schedule(let timer, let delay):
-                clients[slot].deadline = queue.schedule(.inviteClient(slot, timer), at: now + delay)
-            case .cancel(.a): if let token = clients[slot].repetition { queue.cancel(token) }
-            case .cancel: if let token = clients[slot].deadline { queue.cancel(token) }
+                clients[slot].deadline = clock.schedule(.inviteClient(timer), of: slot, after: delay, now: now)
+            case .cancel(.a): clients[slot].repetition = 0
+            case .cancel: clients[slot].deadline = 0
             case .releaseRequest:
                 leavePending(slot)
                 // What a completed transaction repeats is its ACK.
@@ -274,11 +275,11 @@ extension TransactionLayer {
             case .deliverTransportFailure:
                 if clients[slot].audience == .user { outputs.append(.transportFailed(id(ofClient: slot))) }
             case .schedule(.e, let delay):
-                clients[slot].repetition = queue.schedule(.nonInviteClient(slot, .e), at: now + delay)
+                clients[slot].repetition = clock.schedule(.nonInviteClient(.e), of: slot, after: delay, now: now)
             case .schedule(let timer, let delay):
-                clients[slot].deadline = queue.schedule(.nonInviteClient(slot, timer), at: now + delay)
-            case .cancel(.e): if let token = clients[slot].repetition { queue.cancel(token) }
-            case .cancel: if let token = clients[slot].deadline { queue.cancel(token) }
+                clients[slot].deadline = clock.schedule(.nonInviteClient(timer), of: slot, after: delay, now: now)
+            case .cancel(.e): clients[slot].repetition = 0
+            case .cancel: clients[slot].deadline = 0
             case .releaseRequest:
                 leavePending(slot)
                 clients[slot].request = []

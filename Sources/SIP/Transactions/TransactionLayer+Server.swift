@@ -69,46 +69,44 @@ extension TransactionLayer {
     mutating func receiveRequest(
         _ message: consuming Message, _ flow: Flow, _ now: MonotonicTime, _ outputs: inout [TransactionOutput]
     ) {
-        switch message.method {
+        let method = message.method
+        switch method {
         case .ack:
             // §17.2.3: "The method of the request matches the one that created the transaction, except for ACK,
             // where the method of the request that created the transaction is INVITE."
-            guard let slot = findServer(of: message, method: .invite) else {
+            guard let slot = findServer(ServerKey(message, method: .invite, seed: seed)) else {
                 outputs.append(.ack(message, flow))
                 return
             }
             let outcome = handle(.acknowledged, inviteServer: slot, [], now, &outputs)
             if outcome.delivers { outputs.append(.ack(message, flow)) }
             if outcome.ends { endServer(slot, &outputs) }
-        case .invite:
-            if let slot = findServer(of: message, method: .invite) {
-                _ = handle(.repeated, inviteServer: slot, [], now, &outputs)
-            } else if let id = insertServer(for: message, flow) {
-                outputs.append(.request(id, message, flow))
-            } else {
-                outputs.append(.refused(message, flow))
-            }
-        case .cancel:
-            if let slot = findServer(of: message, method: .cancel) {
-                _ = handle(.repeated, nonInviteServer: slot, [], now, &outputs)
-            } else if let id = insertServer(for: message, flow) {
+        case .invite, .cancel, .bye, .options, .info, .update, .prack, .register, .subscribe, .notify, .message,
+            .refer, .publish, .other:
+            let key = ServerKey(message, method: method, seed: seed)
+            if let slot = findServer(key) {
+                repeatRequest(slot, now, &outputs)
+            } else if let id = insertServer(key, for: message, flow) {
+                guard method == .cancel else {
+                    outputs.append(.request(id, message, flow))
+                    return
+                }
                 // §9.2: the transaction that a CANCEL is for is found "assuming the request method is anything but
                 // CANCEL or ACK"; only an INVITE can still be influenced by it.
-                let invite = findServer(of: message, method: .invite).map {
+                let invite = findServer(ServerKey(message, method: .invite, seed: seed)).map {
                     ServerTransactionID(slot: $0, generation: servers.generation(of: $0))
                 }
                 outputs.append(.cancel(id, invite: invite, message, flow))
             } else {
                 outputs.append(.refused(message, flow))
             }
-        case .bye, .options, .info, .update, .prack, .register, .subscribe, .notify, .message, .refer, .publish, .other:
-            if let slot = findServer(of: message, method: message.method) {
-                _ = handle(.repeated, nonInviteServer: slot, [], now, &outputs)
-            } else if let id = insertServer(for: message, flow) {
-                outputs.append(.request(id, message, flow))
-            } else {
-                outputs.append(.refused(message, flow))
-            }
+        }
+    }
+
+    private mutating func repeatRequest(_ slot: UInt32, _ now: MonotonicTime, _ outputs: inout [TransactionOutput]) {
+        switch servers[slot].machine {
+        case .invite: _ = handle(.repeated, inviteServer: slot, [], now, &outputs)
+        case .nonInvite: _ = handle(.repeated, nonInviteServer: slot, [], now, &outputs)
         }
     }
 
@@ -128,36 +126,22 @@ extension TransactionLayer {
 
     // MARK: Finding
 
-    private func hash(of message: borrowing Message, method: Method) -> UInt64 {
-        guard let via = message.via.first else { preconditionFailure("a parsed message has a Via") }
-        var hash = SeededHash(seed: seed)
-        if via.hasMagicCookie, let branch = via.branch {
-            hash.combine(branch)
-        } else {
-            hash.combine(LegacyIdentity.text(of: message))
-        }
-        hash.combine(via.host)
-        hash.combine(UInt64(via.port ?? 0) << 8 | method.hashCode)
-        return hash.value
+    private func findServer(_ key: ServerKey) -> UInt32? {
+        servers.find(key.hash) { $0.identity == key.identity }
     }
 
-    private func findServer(of message: borrowing Message, method: Method) -> UInt32? {
-        guard let via = message.via.first else { return nil }
-        let wanted = ServerIdentity(message, via: via, method: method)
-        return servers.find(hash(of: message, method: method)) { $0.identity == wanted }
-    }
-
-    private mutating func insertServer(for message: borrowing Message, _ flow: Flow) -> ServerTransactionID? {
-        guard let via = message.via.first else { return nil }
-        let method = message.method
+    private mutating func insertServer(
+        _ key: consuming ServerKey, for message: borrowing Message, _ flow: Flow
+    ) -> ServerTransactionID? {
         let isReliable = flow.transport.isReliable
+        let vias = message.via
+        let hash = key.hash
         let record = ServerRecord(
-            identity: ServerIdentity(message, via: via, method: method),
-            machine: method == .invite
+            machine: key.identity.method == .invite
                 ? .invite(InviteServerTransaction(isReliable: isReliable))
                 : .nonInvite(NonInviteServerTransaction(isReliable: isReliable)),
-            responseFlow: flow.responseFlow(for: via))
-        return servers.insert(record, hash: hash(of: message, method: method)).map {
+            responseFlow: vias.isEmpty ? flow : flow.responseFlow(for: vias[0]), identity: key.identity)
+        return servers.insert(record, hash: hash).map {
             ServerTransactionID(slot: $0, generation: servers.generation(of: $0))
         }
     }
@@ -192,11 +176,11 @@ extension TransactionLayer {
             case .deliverTimeout: outputs.append(.unacknowledged(id))
             case .deliverTransportFailure: outputs.append(.responseFailed(id))
             case .schedule(.g, let delay):
-                servers[slot].repetition = queue.schedule(.inviteServer(slot, .g), at: now + delay)
+                servers[slot].repetition = clock.schedule(.inviteServer(.g), of: slot, after: delay, now: now)
             case .schedule(let timer, let delay):
-                servers[slot].deadline = queue.schedule(.inviteServer(slot, timer), at: now + delay)
-            case .cancel(.g): if let token = servers[slot].repetition { queue.cancel(token) }
-            case .cancel: if let token = servers[slot].deadline { queue.cancel(token) }
+                servers[slot].deadline = clock.schedule(.inviteServer(timer), of: slot, after: delay, now: now)
+            case .cancel(.g): servers[slot].repetition = 0
+            case .cancel: servers[slot].deadline = 0
             case .releaseResponse: servers[slot].response = []
             case .end: outcome.ends = true
             }
@@ -225,54 +209,11 @@ extension TransactionLayer {
                 outputs.append(
                     .responseFailed(ServerTransactionID(slot: slot, generation: servers.generation(of: slot))))
             case .schedule(let timer, let delay):
-                servers[slot].deadline = queue.schedule(.nonInviteServer(slot, timer), at: now + delay)
-            case .cancel: if let token = servers[slot].deadline { queue.cancel(token) }
+                servers[slot].deadline = clock.schedule(.nonInviteServer(timer), of: slot, after: delay, now: now)
+            case .cancel: servers[slot].deadline = 0
             case .end: outcome.ends = true
             }
         }
         return outcome
-    }
-}
-
-extension ServerIdentity {
-    fileprivate init(_ message: borrowing Message, via: Via, method: Method) {
-        branch = via.hasMagicCookie ? via.branch ?? "" : LegacyIdentity.text(of: message)
-        host = via.host
-        port = via.port ?? 0
-        self.method = method
-    }
-}
-
-/// §17.2.3 for clients of RFC 2543, whose branch is not unique: Request-URI, From tag, Call-ID, CSeq number and the
-/// top Via identify the request. The To tag is left out: an ACK carries that of the response, which a re-INVITE and
-/// its ACK share anyhow.
-private enum LegacyIdentity {
-    static func text(of message: borrowing Message) -> String {
-        let uri = message.requestURI?.description ?? ""
-        let branch = message.via.first?.branch ?? ""
-        return "\(message.callID)\n\(message.from.tag ?? "")\n\(message.cseq.number)\n\(uri)\n\(branch)"
-    }
-}
-
-extension Method {
-    /// Tells methods apart in a hash; all unknown ones share one.
-    var hashCode: UInt64 {
-        switch self {
-        case .invite: 0
-        case .ack: 1
-        case .bye: 2
-        case .cancel: 3
-        case .options: 4
-        case .info: 5
-        case .update: 6
-        case .prack: 7
-        case .register: 8
-        case .subscribe: 9
-        case .notify: 10
-        case .message: 11
-        case .refer: 12
-        case .publish: 13
-        case .other: 14
-        }
     }
 }

@@ -12,7 +12,7 @@ public struct TransactionLayer: Sendable {
     public let timers: TransactionTimers
     var servers: TransactionTable<ServerRecord>
     var clients: TransactionTable<ClientRecord>
-    var queue = TimerQueue<TransactionTimerKey>()
+    var clock = TransactionClock()
     /// Head of the list of clients without a final response.
     var firstPending = UInt32.max
     let seed: UInt64
@@ -36,7 +36,7 @@ public struct TransactionLayer: Sendable {
     public var clientCount: Int { clients.count }
 
     /// When `fire(now:)` has work next; nil when no timer is set.
-    public mutating func nextDeadline() -> MonotonicTime? { queue.nextDeadline() }
+    public mutating func nextDeadline() -> MonotonicTime? { nextTimer()?.deadline }
 
     /// Takes a message that came in by `flow`.
     public mutating func receive(
@@ -51,14 +51,42 @@ public struct TransactionLayer: Sendable {
 
     /// Does what is due at `now`.
     public mutating func fire(now: MonotonicTime, into outputs: inout [TransactionOutput]) {
-        while let key = queue.popDue(at: now) {
-            switch key {
-            case .inviteServer(let slot, let timer): fire(timer, inviteServer: slot, now, &outputs)
-            case .nonInviteServer(let slot, let timer): fire(timer, nonInviteServer: slot, now, &outputs)
-            case .inviteClient(let slot, let timer): fire(timer, inviteClient: slot, now, &outputs)
-            case .nonInviteClient(let slot, let timer): fire(timer, nonInviteClient: slot, now, &outputs)
+        while let entry = nextTimer(), entry.deadline <= now {
+            let slot = entry.slot
+            switch entry.timer {
+            case .inviteServer(let timer):
+                spend(entry.ticket, ofServer: slot)
+                fire(timer, inviteServer: slot, now, &outputs)
+            case .nonInviteServer(let timer):
+                spend(entry.ticket, ofServer: slot)
+                fire(timer, nonInviteServer: slot, now, &outputs)
+            case .inviteClient(let timer):
+                spend(entry.ticket, ofClient: slot)
+                fire(timer, inviteClient: slot, now, &outputs)
+            case .nonInviteClient(let timer):
+                spend(entry.ticket, ofClient: slot)
+                fire(timer, nonInviteClient: slot, now, &outputs)
             }
         }
+    }
+
+    private mutating func nextTimer() -> TransactionClock.Entry? {
+        clock.first { entry in
+            switch entry.timer {
+            case .inviteServer, .nonInviteServer:
+                servers[entry.slot].repetition == entry.ticket || servers[entry.slot].deadline == entry.ticket
+            case .inviteClient, .nonInviteClient:
+                clients[entry.slot].repetition == entry.ticket || clients[entry.slot].deadline == entry.ticket
+            }
+        }
+    }
+
+    private mutating func spend(_ ticket: TransactionClock.Ticket, ofServer slot: UInt32) {
+        if servers[slot].repetition == ticket { servers[slot].repetition = 0 } else { servers[slot].deadline = 0 }
+    }
+
+    private mutating func spend(_ ticket: TransactionClock.Ticket, ofClient slot: UInt32) {
+        if clients[slot].repetition == ticket { clients[slot].repetition = 0 } else { clients[slot].deadline = 0 }
     }
 }
 

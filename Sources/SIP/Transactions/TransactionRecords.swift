@@ -1,34 +1,25 @@
 import Primitives
 
-/// What makes a request the same request for the server side (RFC 3261 §17.2.3).
-struct ServerIdentity: Equatable, Sendable {
-    /// The branch, or for a client without the magic cookie everything that §17.2.3 compares instead.
-    var branch: String
-    var host: String
-    /// 0 when sent-by has none.
-    var port: UInt16
-    /// INVITE for an ACK or CANCEL that looks for its INVITE.
-    var method: Method
-}
-
 struct ServerRecord: TransactionRecord {
     enum Machine: Sendable {
         case invite(InviteServerTransaction)
         case nonInvite(NonInviteServerTransaction)
     }
 
-    var identity: ServerIdentity
     var machine: Machine
     var responseFlow: Flow
+    var identity: ServerIdentity
     /// The response to repeat; empty when there is none.
     var response: [UInt8] = []
-    var repetition: TimerToken?
-    var deadline: TimerToken?
+    /// Timer G.
+    var repetition: TransactionClock.Ticket = 0
+    /// Timers H, I, J, L, of which one runs at a time.
+    var deadline: TransactionClock.Ticket = 0
 
     static var vacant: ServerRecord {
         ServerRecord(
-            identity: ServerIdentity(branch: "", host: "", port: 0, method: .ack),
-            machine: .nonInvite(NonInviteServerTransaction(isReliable: true)), responseFlow: .nowhere)
+            machine: .nonInvite(NonInviteServerTransaction(isReliable: true)), responseFlow: .nowhere,
+            identity: ServerIdentity(branch: "", host: "", port: 0, method: .ack))
     }
 }
 
@@ -54,8 +45,10 @@ struct ClientRecord: TransactionRecord {
     var request: [UInt8]
     var context: UInt64
     var audience: Audience
-    var repetition: TimerToken?
-    var deadline: TimerToken?
+    /// Timers A and E.
+    var repetition: TransactionClock.Ticket = 0
+    /// Timers B, C, D, F, K, M and that of a CANCEL, of which one runs at a time.
+    var deadline: TransactionClock.Ticket = 0
     /// Neighbours in the list of clients without a final response.
     var previousPending: UInt32 = .max
     var nextPending: UInt32 = .max
@@ -70,12 +63,4 @@ struct ClientRecord: TransactionRecord {
 
 extension Flow {
     fileprivate static let nowhere = Flow(transport: .udp, remote: Endpoint(.v4(0), port: 0))
-}
-
-/// Which timer of which transaction.
-enum TransactionTimerKey: Sendable {
-    case inviteServer(UInt32, InviteServerTransaction.Timer)
-    case nonInviteServer(UInt32, NonInviteServerTransaction.Timer)
-    case inviteClient(UInt32, InviteClientTransaction.Timer)
-    case nonInviteClient(UInt32, NonInviteClientTransaction.Timer)
 }
