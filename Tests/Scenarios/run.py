@@ -84,8 +84,8 @@ class Run:
             try:
                 system.start()
             except (Failure, OSError) as failure:
-                for item in items:
-                    self.report(item.name, f"{failure}  [logs: {system.folder}]", 0)
+                self.report(f"system {system_name}", f"{failure}; {len(items)} scenarios were not run  [logs: {system.folder}]", 0)
+                self.failed += len(items) - 1
                 system.stop()
                 return
         try:
@@ -115,10 +115,10 @@ def main():
     options = parser.parse_args()
     derivations = load()
     chosen = [item for item in scenarios.ALL
-              if (not options.group or options.group in item.group.split("+")) and (not options.only or options.only in item.name)]
+              if (not options.group or options.group == item.group) and (not options.only or options.only in item.name)]
     if options.list:
         for item in chosen:
-            print(f"{item.name:60} {(item.function.__doc__ or '').strip().splitlines()[0]}")
+            print(f"{item.name:60} {(item.function.__doc__ or '').strip().partition(chr(10))[0]}".rstrip())
         return 0
     if not chosen:
         print("no scenario has that name or group: see --list", file=sys.stderr)

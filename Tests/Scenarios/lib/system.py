@@ -113,14 +113,12 @@ class System:
         return int((self.state / "run" / f"{node}.pid").read_text().split()[0])
 
     def kill(self, node, with_signal=signal.SIGKILL):
-        """Ends a node for good; returns the moment (time.monotonic)."""
+        """Sends a signal to a node that may end by it; returns the moment (time.monotonic)."""
         pid = self.pid(node)
         self.expected_down.add(node)
         os.kill(pid, with_signal)
         moment = time.monotonic()
-        if with_signal != signal.SIGSTOP and node in self.restarted:
-            self.restarted[node].wait(10)
-        elif with_signal == signal.SIGKILL:
+        if with_signal == signal.SIGKILL:
             eventually(lambda: not alive(pid), 5, f"end of {node}")
         return moment
 
