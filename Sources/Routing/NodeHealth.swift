@@ -232,6 +232,7 @@ public struct NodeHealth: Sendable {
         }
         answers = min(answers + 1, timings.answersForUp)
         revive(now: now, into: &actions)
+        if !isInDoubt, let lastSentAt { nextPingAt = lastSentAt + timings.interval }
         followOwnDraining(answer.load, now: now)
         announce(from: before, into: &actions)
     }

@@ -70,10 +70,10 @@ extension RouteChooser {
         while rest != 0 {
             let index = rest.trailingZeroBitCount
             rest &= rest - 1
-            let entry = slots[index]
-            let capacity = Double(allLimited ? entry.entry.limit : max(1, entry.entry.weight))
-            let load = Double(entry.entry.calls + entry.sentSince + 1) / (capacity * share(index, now: now))
-            if load < lowest || (load == lowest && entry.sentSince < slots[best].sentSince) {
+            let capacity = Double(allLimited ? slots[index].entry.limit : max(1, slots[index].entry.weight))
+            let calls = slots[index].entry.calls + slots[index].sentSince + 1
+            let load = Double(calls) / (capacity * share(index, now: now))
+            if load < lowest || (load == lowest && slots[index].sentSince < slots[best].sentSince) {
                 lowest = load
                 best = index
             }
