@@ -80,7 +80,7 @@ struct HeadIndex {
         in bytes: UnsafeRawBufferPointer, from start: Int, to line: Line, table: HeaderNameTable
     ) throws(Problem) -> Message.Field {
         var index = start
-        while index < line.content, Octets.has(bytes[index], Octets.token) { index += 1 }
+        while index < line.content, OctetClass.token.contains(bytes[index]) { index += 1 }
         let nameEnd = index
         while index < line.content, bytes[index] == 32 || bytes[index] == 9 { index += 1 }
         guard nameEnd > start, index < line.content, bytes[index] == 58 else { throw .badField }

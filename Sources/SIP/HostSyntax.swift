@@ -11,7 +11,7 @@ enum HostSyntax {
     static func host(_ text: UnsafeMutablePointer<CChar>) -> String? {
         let bytes = UnsafeRawBufferPointer(start: text, count: strlen(text))
         guard let first = bytes.first, bytes.count <= 255 else { return nil }
-        if bytes.allSatisfy({ Octets.has($0, Octets.host) }) {
+        if bytes.allSatisfy({ OctetClass.host.contains($0) }) {
             return first == 46 ? nil : String(decoding: bytes, as: UTF8.self)
         }
         let isBracketed = first == 91

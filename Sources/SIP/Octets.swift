@@ -1,39 +1,36 @@
-/// Classes of characters of RFC 3261 §25.1, one bit each, looked up by byte.
-enum Octets {
-    static let token: UInt8 = 1
-    /// user-unreserved and unreserved: what a user part shows unescaped.
-    static let user: UInt8 = 2
+/// A class of characters of RFC 3261 §25.1: one bit for each ASCII character. Constants, since they are asked for every
+/// byte of a message.
+struct OctetClass: Sendable {
+    /// Characters 0–63 and 64–127.
+    let low: UInt64
+    let high: UInt64
+
+    @inline(__always)
+    func contains(_ byte: UInt8) -> Bool {
+        byte < 64 ? low &>> UInt64(byte) & 1 != 0 : byte < 128 && high &>> UInt64(byte &- 64) & 1 != 0
+    }
+
+    /// RFC 3261 token.
+    static var token: OctetClass { OctetClass(low: 0x03FF_6CA2_0000_0000, high: 0x47FF_FFFF_87FF_FFFE) }
+    /// user-unreserved and unreserved, and # which many phones send: what a user part shows unescaped.
+    static var user: OctetClass { OctetClass(low: 0xABFF_FFDA_0000_0000, high: 0x47FF_FFFE_87FF_FFFE) }
     /// param-unreserved and unreserved: what a URI parameter shows unescaped.
-    static let parameter: UInt8 = 4
-    static let digit: UInt8 = 8
-    /// Letters, digits, hyphen, dot and underscore (underscores stand in many real host names).
-    static let host: UInt8 = 16
-    /// What a header parameter's value shows without quotes: token, or the characters of a host or address.
-    static let plainValue: UInt8 = 32
-    static let hexDigit: UInt8 = 64
-    static let letter: UInt8 = 128
+    static var parameter: OctetClass { OctetClass(low: 0x07FF_EFD2_0000_0000, high: 0x47FF_FFFE_AFFF_FFFE) }
+    /// What a header parameter shows without quotes: a token, or the characters of a host or address.
+    static var plainValue: OctetClass { OctetClass(low: 0x07FF_6CA2_0000_0000, high: 0x47FF_FFFF_AFFF_FFFE) }
+    /// Letters, digits, hyphen, dot, and the underscore of many real host names.
+    static var host: OctetClass { OctetClass(low: 0x03FF_6000_0000_0000, high: 0x07FF_FFFE_87FF_FFFE) }
+    static var hexDigit: OctetClass { OctetClass(low: 0x03FF_0000_0000_0000, high: 0x0000_007E_0000_007E) }
+}
 
-    private static let classes: [UInt8] = {
-        var classes = [UInt8](repeating: 0, count: 256)
-        func mark(_ characters: String, _ bits: UInt8) {
-            for byte in characters.utf8 { classes[Int(byte)] |= bits }
-        }
-        let letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-        mark(letters, letter)
-        mark("0123456789", digit)
-        mark("0123456789abcdefABCDEF", hexDigit)
-        mark(letters + "0123456789", token | user | parameter | host | plainValue)
-        mark("-.!%*_+`'~", token | plainValue)
-        mark("-_.!~*'()", user | parameter)
-        mark("&=+$,;?/#", user)
-        mark("[]/:&+$", parameter)
-        mark("-._", host)
-        mark("[]:", plainValue)
-        return classes
-    }()
+enum Octets {
+    @inline(__always)
+    static func isDigit(_ byte: UInt8) -> Bool { byte &- 48 < 10 }
 
-    static func has(_ byte: UInt8, _ bits: UInt8) -> Bool { classes[Int(byte)] & bits != 0 }
+    @inline(__always)
+    static func isLetter(_ byte: UInt8) -> Bool { (byte | 32) &- 97 < 26 }
 
+    @inline(__always)
     static func lowercase(_ byte: UInt8) -> UInt8 { byte &- 65 < 26 ? byte | 32 : byte }
 }
 

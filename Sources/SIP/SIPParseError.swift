@@ -77,6 +77,11 @@ extension SIPParseError.Problem: CustomStringConvertible {
     }
 }
 
+extension SIPParseError: CustomStringConvertible {
+    /// Without the message, which is outside data.
+    public var description: String { problem.description }
+}
+
 /// What could be read of a request that is refused: enough to answer it (RFC 3261 §8.2.6.2).
 public struct RejectedRequest: Hashable, Sendable {
     /// Via, From, To, Call-ID and CSeq lines as they came, in order.
@@ -98,7 +103,7 @@ public struct RejectedRequest: Hashable, Sendable {
             guard [.via, .from, .to, .callID, .cseq].contains(name), name == .via || !found.contains(name) else {
                 continue
             }
-            guard fields.count <= MessageParser.fieldLimit,
+            guard fields.count < MessageParser.totalFieldLimit,
                 received[line].allSatisfy({ $0 >= 32 || $0 == 9 || $0 == 13 || $0 == 10 })
             else { return nil }
             let value = HeaderSyntax.trim(colon + 1..<line.upperBound, in: received)
@@ -127,7 +132,7 @@ public struct RejectedRequest: Hashable, Sendable {
     /// A request line of any version whose method is not ACK, which is never answered (§17.2.1).
     private static func isAnswerable(_ line: Range<Int>, in bytes: UnsafeRawBufferPointer) -> Bool {
         var index = line.lowerBound
-        while index < line.upperBound, Octets.has(bytes[index], Octets.token) { index += 1 }
+        while index < line.upperBound, OctetClass.token.contains(bytes[index]) { index += 1 }
         guard index > line.lowerBound, index < line.upperBound, bytes[index] == 32 else { return false }
         return !HeaderSyntax.equals(bytes, line.lowerBound..<index, "ack")
     }

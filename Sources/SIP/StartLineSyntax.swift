@@ -25,7 +25,7 @@ enum StartLineSyntax {
 
     private static func tokenEnd(in range: Range<Int>, of bytes: UnsafeRawBufferPointer) -> Int {
         var index = range.lowerBound
-        while index < range.upperBound, Octets.has(bytes[index], Octets.token) { index += 1 }
+        while index < range.upperBound, OctetClass.token.contains(bytes[index]) { index += 1 }
         return index
     }
 
@@ -41,7 +41,7 @@ enum StartLineSyntax {
         else { throw .status }
         var status = 0
         for index in digits {
-            guard Octets.has(bytes[index], Octets.digit) else { throw .status }
+            guard Octets.isDigit(bytes[index]) else { throw .status }
             status = status * 10 + Int(bytes[index] &- 48)
         }
         guard 100...699 ~= status else { throw .status }

@@ -7,8 +7,8 @@ enum URISyntax {
             let byte = bytes[index]
             if byte <= 32 || byte == 34 || byte == 60 || byte == 62 || byte == 127 { return false }
             if byte == 37 {
-                guard index + 2 < range.upperBound, Octets.has(bytes[index + 1], Octets.hexDigit),
-                    Octets.has(bytes[index + 2], Octets.hexDigit)
+                guard index + 2 < range.upperBound, OctetClass.hexDigit.contains(bytes[index + 1]),
+                    OctetClass.hexDigit.contains(bytes[index + 2])
                 else { return false }
                 index += 2
             }
@@ -52,8 +52,8 @@ enum URISyntax {
         let text = String(decoding: UnsafeRawBufferPointer(rebasing: bytes[range]), as: UTF8.self)
         guard let colon = text.firstIndex(of: ":"), colon != text.startIndex else { return nil }
         let scheme = text[..<colon].lowercased()
-        guard scheme.utf8.first.map({ Octets.has($0, Octets.letter) }) == true,
-            scheme.utf8.allSatisfy({ Octets.has($0, Octets.letter | Octets.digit) || $0 == 43 || $0 == 45 || $0 == 46 })
+        guard scheme.utf8.first.map({ Octets.isLetter($0) }) == true,
+            scheme.utf8.allSatisfy({ (Octets.isLetter($0) || Octets.isDigit($0)) || $0 == 43 || $0 == 45 || $0 == 46 })
         else { return nil }
         let rest = text[text.index(after: colon)...]
         guard !rest.isEmpty else { return nil }
@@ -61,7 +61,7 @@ enum URISyntax {
         var parts = rest.split(separator: ";", omittingEmptySubsequences: false)
         let number = parts.removeFirst()
         // RFC 3966 §3: digits, visual separators, and for local numbers also hex digits, * and #.
-        guard !number.isEmpty, number.utf8.allSatisfy({ Octets.has($0, Octets.hexDigit) || telSymbols.contains($0) })
+        guard !number.isEmpty, number.utf8.allSatisfy({ OctetClass.hexDigit.contains($0) || telSymbols.contains($0) })
         else { return nil }
         var parameters: [Parameter] = []
         for part in parts {

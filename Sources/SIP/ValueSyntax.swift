@@ -109,7 +109,7 @@ enum ValueSyntax {
         if strcasecmp(name, "ws") == 0 { return .ws }
         if strcasecmp(name, "wss") == 0 { return .wss }
         let other = String(cString: name)
-        guard !other.isEmpty, other.utf8.allSatisfy({ Octets.has($0, Octets.token) }) else { return nil }
+        guard !other.isEmpty, other.utf8.allSatisfy({ OctetClass.token.contains($0) }) else { return nil }
         return .other(other.uppercased())
     }
 
@@ -206,7 +206,7 @@ enum ValueSyntax {
         var start = end
         while start < value.upperBound, HeaderSyntax.isSpace(bytes[start]) { start += 1 }
         let method = start..<value.upperBound
-        guard start > end, !method.isEmpty, bytes[method].allSatisfy({ Octets.has($0, Octets.token) }) else {
+        guard start > end, !method.isEmpty, bytes[method].allSatisfy({ OctetClass.token.contains($0) }) else {
             throw .malformed(.cseq)
         }
         return CSeq(UInt32(number), Method(bytes: UnsafeRawBufferPointer(rebasing: bytes[method])))
@@ -218,7 +218,7 @@ enum ValueSyntax {
         guard !value.isEmpty else { throw .malformed(name) }
         var result = 0
         for index in value {
-            guard Octets.has(bytes[index], Octets.digit) else { throw .malformed(name) }
+            guard Octets.isDigit(bytes[index]) else { throw .malformed(name) }
             result = result * 10 + Int(bytes[index] &- 48)
             guard result <= limit else { throw .malformed(name) }
         }

@@ -8,7 +8,7 @@ extension HeaderName: WireWritable, CustomStringConvertible {
             var startsWord = true
             for byte in name.utf8 {
                 // A name that is no token could forge a header; what cannot stand there becomes a hyphen.
-                let safe = Octets.has(byte, Octets.token) ? byte : 45
+                let safe = OctetClass.token.contains(byte) ? byte : 45
                 sink.put(byte: startsWord && safe &- 97 < 26 ? safe &- 32 : safe)
                 startsWord = safe == 45
             }
@@ -43,10 +43,10 @@ extension URI: WireWritable, CustomStringConvertible {
         switch scheme {
         case .sip, .sips:
             if let user {
-                sink.putEscaped(user, allowing: Octets.user)
+                sink.putEscaped(user, allowing: .user)
                 if let password {
                     sink.put(byte: 58)
-                    sink.putEscaped(password, allowing: Octets.user)
+                    sink.putEscaped(password, allowing: .user)
                 }
                 sink.put(byte: 64)
             }
@@ -56,10 +56,10 @@ extension URI: WireWritable, CustomStringConvertible {
         }
         for parameter in parameters {
             sink.put(byte: 59)
-            sink.putEscaped(parameter.name, allowing: Octets.parameter)
+            sink.putEscaped(parameter.name, allowing: .parameter)
             if let value = parameter.value {
                 sink.put(byte: 61)
-                sink.putEscaped(value, allowing: Octets.parameter)
+                sink.putEscaped(value, allowing: .parameter)
             }
         }
         if let headers {
@@ -140,10 +140,10 @@ extension ByteSink {
     }
 
     /// RFC 3261 §19.1.2: what may not stand in this part of a URI is written as %HH.
-    mutating func putEscaped(_ text: String, allowing allowed: UInt8) {
-        if text.utf8.allSatisfy({ Octets.has($0, allowed) }) { return put(text: text) }
+    mutating func putEscaped(_ text: String, allowing allowed: OctetClass) {
+        if text.utf8.allSatisfy({ allowed.contains($0) }) { return put(text: text) }
         for byte in text.utf8 {
-            if Octets.has(byte, allowed) {
+            if allowed.contains(byte) {
                 put(byte: byte)
             } else {
                 put(byte: 37)
@@ -173,7 +173,7 @@ extension ByteSink {
         put(text: parameter.name)
         guard let value = parameter.value else { return }
         put(byte: 61)
-        if !value.isEmpty, value.utf8.allSatisfy({ Octets.has($0, Octets.plainValue) }) {
+        if !value.isEmpty, value.utf8.allSatisfy({ OctetClass.plainValue.contains($0) }) {
             put(text: value)
         } else {
             putQuoted(value)
