@@ -1,0 +1,105 @@
+import Primitives
+
+/// Whose packets a stream takes (the profile's choice for a caller).
+public struct SourcePolicy: Hashable, Sendable {
+    /// Where the caller's signalling comes from; its media may come from there too.
+    public var signallingAddress: IPAddress?
+    /// Take the first source whatever its address, for callers behind NAT.
+    public var allowsNAT: Bool
+
+    public init(signallingAddress: IPAddress? = nil, allowsNAT: Bool = false) {
+        self.signallingAddress = signallingAddress
+        self.allowsNAT = allowsNAT
+    }
+}
+
+/// Symmetric RTP (RFC 4961): finds the address that media really come from, and sends there. A source other than the
+/// signalled one must send two packets before it is believed; once latched, another one must send three, from an
+/// allowed address, after the first was silent for a second.
+struct SourceLatch: Sendable {
+    enum Verdict: Hashable, Sendable {
+        case refused
+        case accepted
+        case latched(Endpoint)
+    }
+
+    private static let silence = Duration.seconds(1)
+
+    private let policy: SourcePolicy
+    private var signalled: Endpoint?
+    /// Where media went before a takeover; used until the source shows itself.
+    private var former: Endpoint?
+    private(set) var latched: Endpoint?
+    private var candidate: Endpoint?
+    private var candidatePackets = 0
+    private var lastHeard = MonotonicTime.zero
+
+    init(policy: SourcePolicy) { self.policy = policy }
+
+    /// Where to send: the latched source, else the former one, else what was signalled.
+    var destination: Endpoint? { latched ?? former ?? signalled }
+
+    /// Takes what signalling says; a change opens the latch. An unspecified address is a hold and changes nothing else.
+    mutating func signal(_ endpoint: Endpoint, former: Endpoint?) {
+        if endpoint.address.isUnspecified, signalled != nil { return }
+        if endpoint != signalled || former != nil {
+            latched = nil
+            candidate = nil
+            candidatePackets = 0
+            self.former = former
+        }
+        signalled = endpoint
+    }
+
+    /// Whether the policy lets packets in from there.
+    func permits(_ address: IPAddress) -> Bool {
+        if address == signalled?.address || address == policy.signallingAddress || address == former?.address {
+            return true
+        }
+        // Behind NAT anyone may come first, but nobody else after.
+        return policy.allowsNAT && (latched == nil || latched?.address == address)
+    }
+
+    mutating func admit(_ source: Endpoint, now: MonotonicTime) -> Verdict {
+        if source == latched {
+            lastHeard = now
+            candidatePackets = 0
+            return .accepted
+        }
+        guard signalled != nil, permits(source.address) else { return .refused }
+        let isOpen = latched == nil
+        if !isOpen, now - lastHeard < Self.silence { return .refused }
+        candidatePackets = candidate == source ? candidatePackets + 1 : 1
+        candidate = source
+        let wanted = !isOpen ? 3 : source == signalled || source == former ? 1 : 2
+        guard candidatePackets >= wanted else { return isOpen ? .accepted : .refused }
+        latched = source
+        candidate = nil
+        candidatePackets = 0
+        lastHeard = now
+        return .latched(source)
+    }
+}
+
+/// Keeps a stream to one synchronisation source. Another one must send two packets in a row (a sender that started
+/// anew); single strays are refused.
+struct SynchronisationSource: Sendable {
+    private(set) var current: UInt32?
+    private var candidate: UInt32?
+
+    enum Verdict { case accepted, changed, refused }
+
+    mutating func admit(_ ssrc: UInt32) -> Verdict {
+        if ssrc == current {
+            candidate = nil
+            return .accepted
+        }
+        guard current == nil || candidate == ssrc else {
+            candidate = ssrc
+            return .refused
+        }
+        current = ssrc
+        candidate = nil
+        return .changed
+    }
+}
