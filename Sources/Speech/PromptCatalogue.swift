@@ -6,7 +6,7 @@ public struct PromptCatalogue: Sendable {
     /// Language code → clip name → text. An empty text is a short pause.
     public private(set) var texts: [String: [String: String]]
     /// Where a sentence of a prompt file stands.
-    private var places: [ClipName: (file: String, line: Int)] = [:]
+    private var places: [ClipReference: (file: String, line: Int)] = [:]
 
     /// A catalogue with the languages' own atoms.
     public init(languages: [any SpokenLanguage] = [Chinese(), English()]) {
@@ -42,23 +42,23 @@ public struct PromptCatalogue: Sendable {
             guard let name = key.name("the name of a clip"), let text = value.text("what the clip says") else {
                 continue
             }
-            if let place = places[ClipName(language: language, name: name)] {
+            if let place = places[ClipReference(language: language, name: name)] {
                 key.fail("the clip \"\(name)\" stands already in \(place.file):\(place.line)")
             } else if texts[language]?[name] != nil {
                 key.fail("the clip \"\(name)\" is one of the language's own")
             } else {
                 texts[language, default: [:]][name] = text
-                places[ClipName(language: language, name: name)] = (key.file, key.line)
+                places[ClipReference(language: language, name: name)] = (key.file, key.line)
             }
         }
     }
 
-    public func contains(_ clip: ClipName) -> Bool { texts[clip.language]?[clip.name] != nil }
+    public func contains(_ clip: ClipReference) -> Bool { texts[clip.language]?[clip.name] != nil }
 
     /// The clips of one item; empty for a language that is not there.
-    public func clips(for item: PromptItem) -> [ClipName] {
+    public func clips(for item: PromptItem) -> [ClipReference] {
         guard let language = languages[item.language] else { return [] }
-        return language.clips(item.content).map { ClipName(language: item.language, name: $0) }
+        return language.clips(item.content).map { ClipReference(language: item.language, name: $0) }
     }
 
     /// What items say, written down: for the terminal, tests and timelines. A missing clip shows as `[name]`.

@@ -62,7 +62,7 @@ public struct PromptItem: Hashable, Sendable, Codable {
 }
 
 /// A clip of a language's directory.
-public struct ClipName: Hashable, Sendable, Codable, CustomStringConvertible {
+public struct ClipReference: Hashable, Sendable, Codable, CustomStringConvertible {
     public var language: String
     public var name: String
 

@@ -85,6 +85,9 @@ public struct YAMLValue {
         return scalar.string
     }
 
+    /// Any scalar, an empty one too.
+    public func textOrEmpty() -> String? { node.scalar.map(\.string) ?? text() }
+
     /// `[a-z][a-z0-9-]*`, at most 64 long: the form of every name in our files.
     public func name(_ expected: String = "a name") -> String? {
         guard let text = text(expected) else { return nil }

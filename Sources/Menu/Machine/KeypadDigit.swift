@@ -1,5 +1,5 @@
-/// One key of a telephone: 0–9, `*`, `#` or A–D.
-public struct KeypadDigit: Hashable, Sendable, CustomStringConvertible {
+/// One key of a telephone: 0–9, `*`, `#` or A–D. It may be part of a PIN, so it prints as a dot; `character` shows it.
+public struct KeypadDigit: Hashable, Sendable, CustomStringConvertible, CustomReflectable {
     public let ascii: UInt8
 
     public init?(ascii: UInt8) {
@@ -20,5 +20,7 @@ public struct KeypadDigit: Hashable, Sendable, CustomStringConvertible {
     public static let hash = KeypadDigit(known: 35)
 
     public var isDecimal: Bool { (48...57).contains(ascii) }
-    public var description: String { String(UnicodeScalar(ascii)) }
+    public var character: Character { Character(UnicodeScalar(ascii)) }
+    public var description: String { "•" }
+    public var customMirror: Mirror { Mirror(self, children: []) }
 }

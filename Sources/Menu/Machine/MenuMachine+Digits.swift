@@ -60,6 +60,11 @@ extension MenuMachine {
             typedAhead = [digit]
             stopPlaying(&turn)
             go(branch, &turn)
+        case .speaking(let then):
+            guard playing?.interruptible == true else { return }
+            typedAhead = [digit]
+            stopPlaying(&turn)
+            follow(then, &turn)
         case .operating:
             guard case .operation(let step)? = definition.states[state]?.kind, step.typeAhead,
                 typedAhead.count < Self.typeAheadLimit

@@ -83,7 +83,7 @@ extension MenuMachine {
             phase = .announcing
             if !play(render(next.say), interruptible: next.bargeIn, &turn) { requestAgent(&turn) }
         case .speak(let then):
-            phase = .answering(then)
+            phase = .speaking(then: then)
             if skips(bargeIn: next.bargeIn) || !play(render(next.say), interruptible: next.bargeIn, &turn) {
                 follow(then, &turn)
             }
@@ -117,7 +117,7 @@ extension MenuMachine {
             return go(branch, &turn)
         }
         if play(render(branch.say, locals: values), interruptible: branch.bargeIn, &turn) {
-            phase = .answering(branch.withoutEffects)
+            phase = .answering(branch)
         } else {
             go(branch, &turn)
         }
@@ -226,18 +226,6 @@ extension MenuMachine {
             let branch = step.results[result.rawValue]
         else { return }
         follow(branch, &turn)
-    }
-}
-
-extension MenuBranch {
-    /// For the time in which it is spoken: language, login and variables are done.
-    var withoutEffects: MenuBranch {
-        var branch = self
-        branch.say = []
-        branch.language = nil
-        branch.marksLogin = false
-        branch.keep = [:]
-        return branch
     }
 }
 

@@ -16,8 +16,10 @@ public struct MenuMachine: Sendable {
         case idle
         /// A question is being spoken or its answer awaited.
         case asking
-        /// Something is said before the branch goes on.
+        /// Something is said before the branch goes on; what the branch does beside is done.
         case answering(MenuBranch)
+        /// A state that only speaks; its branch comes after.
+        case speaking(then: MenuBranch)
         case operating(OperationCall)
         /// The announcement before the queue.
         case announcing
@@ -139,6 +141,7 @@ public struct MenuMachine: Sendable {
         switch phase {
         case .asking: awaitFirstDigit(&turn)
         case .answering(let branch): go(branch, &turn)
+        case .speaking(let then): follow(then, &turn)
         case .announcing: requestAgent(&turn)
         case .parting(let reason): end(reason, &turn)
         case .idle, .operating, .queued, .ended: break

@@ -81,7 +81,7 @@ extension MenuReading {
         for (key, value) in value.entries("a mapping of keys to states") ?? [] {
             guard let digit = digit(key) else { continue }
             let context = BranchContext(
-                scope: scope, owner: owner, label: "\(label): key \(digit)", allowsRepeat: allowsRepeat)
+                scope: scope, owner: owner, label: "\(label): key \(digit.character)", allowsRepeat: allowsRepeat)
             if let branch = branch(value, context) { result[digit] = branch }
         }
         return result

@@ -136,7 +136,9 @@ extension MenuReading {
         else { return nil }
         for (digit, branch) in own.sorted(by: { $0.key.ascii < $1.key.ascii }) where rule.uses(digit) {
             collector.add(
-                Problem(file: branch.place.file, line: branch.place.line, "the entry itself uses the key \(digit)"))
+                Problem(
+                    file: branch.place.file, line: branch.place.line, "the entry itself uses the key \(digit.character)"
+                ))
         }
         let usable = useGlobal ? scope.keys.filter { !rule.uses($0.key) } : [:]
         return .entry(question, rule, keys: usable.merging(own) { _, own in own })
