@@ -36,6 +36,10 @@ def http(port, path, method="GET", headers=None, body=None, timeout=5, host="127
         connection.close()
 
 
+def is_in(call, state):
+    return call["state"] == state or str(call["state"]).startswith(state + "-")
+
+
 class API:
     def __init__(self, state, port=8080):
         self.state, self.port = pathlib.Path(state), port
@@ -73,12 +77,13 @@ class API:
         return eventually(lambda: self.live(caller), seconds, f"live call from {caller} in the API")
 
     def wait_state(self, caller, state, seconds=5):
-        """Waits until the caller's session is in a menu state and returns the call."""
+        """Waits until the caller's session is in a menu state and returns the call. A state of the menu that goes under
+        the name (login-pin under login) is as good."""
         last = [None]
 
         def reached():
             last[0] = self.live(caller)
-            return last[0] if last[0] and last[0]["state"] == state else None
+            return last[0] if last[0] and is_in(last[0], state) else None
         return eventually(reached, seconds,
                           lambda: f"menu state {state} (it is {last[0]['state'] if last[0] else 'no live call'})", every=0.05)
 

@@ -71,3 +71,9 @@ def read(file, path):
         return None
     first = lines[span[0]].split(":", 1)[1].split(" #")[0].strip()
     return first or "\n".join(lines[span[0] + 1: span[2]])
+
+
+def menu(folder):
+    """The menu file of line 95533, as the profile of center-a names it."""
+    found = re.search(r"menu:\s*([\w./-]+\.yaml)", (folder / "center-a.yaml").read_text())
+    return folder / found.group(1)

@@ -1,7 +1,6 @@
 """Proxy measurement: CPU per completed call of a record-routing proxy in front of two answering parties."""
 
 import csv
-import os
 import pathlib
 import subprocess
 

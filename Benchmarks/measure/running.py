@@ -18,6 +18,11 @@ def start(arguments, log, **options):
     return process
 
 
+def adopt(process):
+    """Makes sure that a process started elsewhere in this program ends with it."""
+    _running.append(process)
+
+
 def end(process, patience_s=5):
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
