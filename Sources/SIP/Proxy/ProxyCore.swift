@@ -1,0 +1,138 @@
+import Primitives
+
+/// The decisions of a proxy about one request, without state of calls (RFC 3261 §16.3, §16.4, §16.6): what is wrong
+/// with it, which Routes are our own, where it goes next, and what Via and Record-Route it leaves with.
+public struct ProxyCore: Sendable {
+    /// A host and port by which requests and Routes name this proxy.
+    public struct OwnAddress: Hashable, Sendable {
+        /// As in URIs: a lower-case name, IPv4, or IPv6 without brackets.
+        public var host: String
+        public var port: UInt16
+
+        public init(host: String, port: UInt16) {
+            self.host = host.lowercased()
+            self.port = port
+        }
+    }
+
+    private let own: Set<OwnAddress>
+    private let supported: [String]
+    private let seed: UInt64
+    private var random: SeededRandom
+
+    /// - Parameters:
+    ///   - own: every name and address that this proxy is reached by, its listeners' first of all.
+    ///   - supported: option tags that may stand in Proxy-Require.
+    public init(own: [OwnAddress], supported: [String] = [], random: SeededRandom) {
+        var random = random
+        self.own = Set(own)
+        self.supported = supported
+        seed = random.next()
+        self.random = random
+    }
+
+    /// Whether a URI's host and port (5060 by default, 5061 for sips) name this proxy.
+    public func isOwn(_ uri: URI) -> Bool {
+        guard uri.scheme == .sip || uri.scheme == .sips else { return false }
+        return own.contains(OwnAddress(host: uri.host, port: uri.port ?? (uri.scheme == .sips ? 5061 : 5060)))
+    }
+
+    /// §16.3: nil when the request may be forwarded.
+    public func validate(_ request: Message) -> Rejection? {
+        // Step 2: "If the Request-URI has a URI whose scheme is not understood by the proxy, the proxy SHOULD reject
+        // the request with a 416".
+        if case .other? = request.requestURI?.scheme { return Rejection(416) }
+        // Step 3: "If the request contains a Max-Forwards header field with a field value of zero (0), the element MUST
+        // NOT forward the request … If the request was for OPTIONS, the element MAY act as the final recipient";
+        // "Otherwise, the element MUST return a 483".
+        if request.maxForwards == 0 { return Rejection(483) }
+        // Step 4.
+        if isLooping(request) { return Rejection(482) }
+        // Step 5: "the element MUST return a 420 (Bad Extension) response … MUST include an Unsupported header field
+        // listing those option-tags the element did not understand." Neither ACK nor CANCEL is rejected by it.
+        guard request.method != .ack, request.method != .cancel else { return nil }
+        let missing = request.tokens(of: .proxyRequire).filter { tag in
+            !supported.contains { $0.equalsIgnoringCase(tag) }
+        }
+        return missing.isEmpty ? nil : Rejection(420, headers: [(.unsupported, missing.joined(separator: ", "))])
+    }
+
+    /// A branch for a request that is forwarded with a transaction: unique, with the loop mark of §16.6 step 8.
+    public mutating func branch(for request: Message) -> String {
+        var branch = Via.magicCookie
+        branch.reserveCapacity(40)
+        branch += random.hex(16)
+        branch += "."
+        branch += hexadecimal(loopMark(of: request))
+        return branch
+    }
+
+    /// A branch for a request that is forwarded without a transaction, such as the ACK for a 2xx. Repetitions get the
+    /// same one (§16.11).
+    public func statelessBranch(for request: Message) -> String {
+        var hash = SeededHash(seed: ~seed)
+        if let via = request.via.first {
+            hash.combine(via.branch ?? "")
+            hash.combine(via.host)
+            hash.combine(UInt64(via.port ?? 0))
+        }
+        hash.combine(request.callID)
+        hash.combine(UInt64(request.cseq.number) << 8 | request.method.hashCode)
+        return "\(Via.magicCookie)\(hexadecimal(hash.value)).\(hexadecimal(loopMark(of: request)))"
+    }
+
+    /// Step 4: a Via of ours whose branch has the mark that this request would get now means that nothing changed since
+    /// it was here; with another mark it is a spiral, which is legitimate. As RFC 5393 §4.2 demands, the mark covers
+    /// what routing decides by, and no Via.
+    private func isLooping(_ request: Message) -> Bool {
+        var mark: String?
+        for via in request.via {
+            guard own.contains(OwnAddress(host: via.host, port: via.port ?? 5060)),
+                let branch = via.branch, let dot = branch.lastIndex(of: ".")
+            else { continue }
+            let expected = mark ?? hexadecimal(loopMark(of: request))
+            mark = expected
+            if branch[branch.index(after: dot)...] == expected { return true }
+        }
+        return false
+    }
+
+    private func loopMark(of request: Message) -> UInt64 {
+        var hash = SeededHash(seed: seed)
+        if let uri = request.requestURI {
+            hash.combine(uri.user ?? "")
+            hash.combine(uri.host)
+            hash.combine(UInt64(uri.port ?? 0))
+        }
+        for route in request.routes {
+            hash.combine(route.uri.host)
+            hash.combine(UInt64(route.uri.port ?? 0))
+        }
+        hash.combine(request.callID)
+        hash.combine(request.from.tag ?? "")
+        hash.combine(request.to.tag ?? "")
+        hash.combine(UInt64(request.cseq.number))
+        return hash.value
+    }
+
+    private func hexadecimal(_ value: UInt64) -> String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    /// A Record-Route value (§16.6 step 4), loose by its `lr`, without a user so that it is known again.
+    /// - Parameter token: travels with the dialog's requests back to us as parameter `t`; letters, digits, `-._~` only.
+    public static func recordRoute(_ address: OwnAddress, transport: Transport, token: String? = nil) -> NameAddress {
+        var parameters: [Parameter] = []
+        switch transport {
+        case .udp: break
+        case .tcp: parameters.append(Parameter("transport", "tcp"))
+        case .tls: parameters.append(Parameter("transport", "tls"))
+        case .ws, .wss: parameters.append(Parameter("transport", "ws"))
+        case .other(let name): parameters.append(Parameter("transport", name.lowercased()))
+        }
+        parameters.append(Parameter("lr"))
+        if let token { parameters.append(Parameter("t", token)) }
+        return NameAddress(uri: URI(host: address.host, port: address.port, parameters: parameters))
+    }
+}
