@@ -90,9 +90,9 @@ def parameter(value, name):
     """A header parameter: what stands after the last '>' (or in the bare value), split at ';'."""
     tail = value.rpartition(">")[2] if ">" in value else value
     for part in tail.split(";")[1:] if ">" not in value else tail.split(";"):
-        key, _, content = part.strip().partition("=")
-        if key.lower() == name:
-            return content or True
+        key, _, content = part.partition("=")
+        if key.strip().lower() == name:
+            return content.strip() or True
     return None
 
 

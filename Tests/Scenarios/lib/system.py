@@ -142,6 +142,11 @@ class System:
                 return False
         eventually(serves, 20, f"{node} serving again")
 
+    def settle(self, node):
+        """Takes the process that runs now for the node's, after a scenario in which it may have been replaced."""
+        self._pids[node] = self.pid(node)
+        self.expected_down.discard(node)
+
     def dead(self):
         """Nodes that should live and do not."""
         return [node for node, pid in self._pids.items() if node not in self.expected_down and not alive(pid)]

@@ -58,7 +58,7 @@ def internal_headers_from_outside_are_not_believed(test):
         call.hang_up()
 
 
-@scenario("limits", system="narrow", background=True)
+@scenario("limits", system="narrow", order=40)
 def a_silent_caller_is_let_go_where_the_profile_says_so(test):
     """media.timeout_s: 5."""
     phone = test.phone()
