@@ -5,6 +5,8 @@ A scenario that fails after this has passed is the product's doing.
 """
 
 import pathlib
+import socket
+import subprocess
 import sys
 import tempfile
 
@@ -12,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from lib import audio, profiles, sippcaller  # noqa: E402
 from lib.answerer import Answerer  # noqa: E402
-from lib.loop import LOOP, Failure, expect, wait_for  # noqa: E402
+from lib.loop import LOOP, Failure, eventually, expect, wait_for  # noqa: E402
 from lib.message import Message, parameter, split_values  # noqa: E402
 from lib.phone import Phone  # noqa: E402
 
@@ -151,6 +153,42 @@ def ipv6_call(party, folder):
             call.hang_up()
     finally:
         six.close()
+
+
+@check
+def the_phone_and_sipp_understand_each_other(party, folder):
+    """SIPp as the answering party, which neither of us wrote, by UDP and TCP."""
+    for transport, kind in (("udp", socket.SOCK_DGRAM), ("tcp", socket.SOCK_STREAM)):
+        port = sippcaller.free_port(kind=kind)
+        with open(folder / f"uas-{transport}.log", "wb") as log:
+            process = subprocess.Popen(["sipp", "-sn", "uas", "-i", "127.0.0.1", "-p", str(port), "-t", f"{transport[0]}1", "-nostdin",
+                                        "-mp", str(sippcaller.free_port())], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder)
+        try:
+            phone = eventually(lambda: reach(transport, port), 5, "SIPp listening")
+            with phone:
+                for _ in range(3):
+                    call = phone.dial(("127.0.0.1", port), media=False)
+                    expect([status for _, status in call.events] == [180, 200], f"answers {call.events}")
+                    call.hang_up()
+        finally:
+            process.kill()
+            process.wait()
+
+
+def reach(transport, port):
+    try:
+        phone = Phone(transport=transport, server=("127.0.0.1", port))
+    except OSError:
+        return None
+    if transport == "udp":
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return phone
+        phone.close()
+        return None
+    return phone
 
 
 @check
