@@ -1,12 +1,53 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
+// Arrows point downward only: a target lists what it may import, and nothing below a role knows a role.
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+
+let values: [Target] = [
+    .target(name: "Primitives"),
+    .target(name: "StrictYAML", dependencies: [yams]),
+    .target(name: "COSIP", linkerSettings: [.linkedLibrary("osipparser2")]),
+    .target(name: "SIP", dependencies: ["Primitives", "COSIP"]),
+    .target(name: "SDP", dependencies: ["Primitives"]),
+    .target(name: "Media", dependencies: ["Primitives", "SDP"]),
+    .target(name: "Speech", dependencies: ["StrictYAML"]),
+    .target(name: "Menu", dependencies: ["Primitives", "Speech", "StrictYAML"]),
+    .target(name: "Banking", dependencies: ["Primitives", crypto]),
+    .target(name: "Routing", dependencies: ["Primitives"]),
+    .target(name: "Session", dependencies: ["Primitives"]),
+    .target(name: "Profiles", dependencies: ["Primitives", "Routing", yams]),
+]
+
+let services: [Target] = [
+    .target(name: "Store", dependencies: ["Primitives", "Session", "Banking", grdb]),
+    .target(name: "CDatagram"),
+    .target(name: "Network", dependencies: ["Primitives", "CDatagram", "SIP", nioCore, nioPosix]),
+    .target(name: "Prompts", dependencies: ["Primitives", "Speech", "Media", "SDP"]),
+]
+
+let roles: [Target] = [
+    .target(
+        name: "Center",
+        dependencies: [
+            "Primitives", "SIP", "SDP", "Media", "Menu", "Speech", "Banking", "Routing", "Session", "Store",
+        ])
+]
+
+let tests: [Target] = []
+
 let package = Package(
     name: "tandem",
     platforms: [.macOS(.v15)],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -14,17 +55,6 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     ],
-    targets: [
-        .executableTarget(name: "tandem", dependencies: [
-            .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            .product(name: "NIOPosix", package: "swift-nio"),
-            .product(name: "NIOHTTP1", package: "swift-nio"),
-            .product(name: "Hummingbird", package: "hummingbird"),
-            .product(name: "GRDB", package: "GRDB.swift"),
-            .product(name: "Yams", package: "Yams"),
-            .product(name: "Crypto", package: "swift-crypto"),
-            .product(name: "Logging", package: "swift-log"),
-        ]),
-    ],
+    targets: values + services + roles + tests,
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,166 @@
+import Banking
+import Media
+import Menu
+import Primitives
+import Session
+
+/// The menu's actions done, and what happens told to it.
+extension CenterCore {
+    mutating func drive(_ event: MenuEvent, in call: inout Call) {
+        guard call.menu != nil else { return }
+        for action in call.menu?.handle(event, now: Menu.WallTime(secondsSince1970: now.wall.milliseconds / 1000)) ?? [] {
+            // A hang-up is the last action; nothing may follow it.
+            guard !call.isOver else { return }
+            perform(action, in: &call)
+        }
+    }
+
+    private mutating func perform(_ action: MenuAction, in call: inout Call) {
+        switch action {
+        case .play(let prompt, let items, _):
+            let (playlist, missing) = settings.voices.playlist(items)
+            for name in missing { actions.append(.note(.menuAnomaly("prompt \(name) is missing"))) }
+            call.nextPlayback += 1
+            call.playback = (call.nextPlayback, prompt)
+            actions.append(.media(call.handle, .play(PlaybackID(rawValue: call.nextPlayback), playlist)))
+        case .stopPlaying:
+            call.playback = nil
+            actions.append(.media(call.handle, .stopPlaying))
+        case .schedule(let timer, let delay): schedule(.menu(timer), in: &call, after: delay)
+        case .cancel(let timer): cancel(.menu(timer), in: &call)
+        case .operation(let operation): ask(operation, in: &call)
+        case .transferToQueue(let queue):
+            note(.queue, "\(queue): no seat center", in: &call)
+            drive(.queueResult(.busy), in: &call)
+        case .leaveQueue: break
+        case .hangUp(let reason): hangUp(&call, .menu, reason)
+        case .enteredState(let state, let path, let extendsPath):
+            if extendsPath {
+                call.record.enter(path)
+                note(.state, path, in: &call)
+            }
+            _ = state
+            call.isDirty = true
+        case .languageChosen(let language):
+            note(.state, "language \(language)", in: &call)
+            call.isDirty = true
+        case .loggedIn(let customer):
+            note(.bank, "customer \(customer) logged in", in: &call)
+            call.isDirty = true
+        }
+    }
+
+    // MARK: What the caller does
+
+    mutating func hear(_ event: MediaEvent, in call: inout Call) {
+        switch event {
+        case .digit(let digit): press(digit, in: &call)
+        case .finishedPlaying(let id):
+            guard let playback = call.playback, playback.id == id.rawValue else { return }
+            call.playback = nil
+            drive(.promptsFinished(playback.prompt), in: &call)
+        case .stoppedByDigit: break
+        case .latched(let endpoint):
+            call.latched = endpoint
+            call.isDirty = true
+        case .timedOut: hangUp(&call, .lost, "no RTP")
+        }
+    }
+
+    mutating func press(_ digit: Digit, in call: inout Call) {
+        guard let key = KeypadDigit(ascii: digit.ascii) else { return }
+        drive(.digit(key), in: &call)
+    }
+
+    // MARK: The bank
+
+    private mutating func ask(_ operation: MenuOperation, in call: inout Call) {
+        guard let request = BankOperation(operation, in: call, random: &random) else {
+            note(.bank, "\(operation.name): not possible", in: &call)
+            return drive(.operationResult(operation.call, name: "unavailable"), in: &call)
+        }
+        // Without a row in the store there is no right under which money could move (TAKEOVER.md, Money).
+        guard call.isStored else {
+            note(.bank, "\(operation.name): not available", in: &call)
+            return drive(.operationResult(operation.call, name: "unavailable"), in: &call)
+        }
+        actions.append(.bank(call.handle, operation.call, request, under: write(call)))
+    }
+
+    mutating func bankAnswered(_ operation: OperationCall, _ outcome: BankOutcome, in call: inout Call) {
+        if outcome == .notOwner { return dropWithoutOwnership(&call) }
+        note(.bank, outcome.detailedName, in: &call)
+        let (name, values) = outcome.menuResult
+        drive(.operationResult(operation, name: name, values: values), in: &call)
+        call.isDirty = true
+    }
+}
+
+extension BankOperation {
+    /// Nil where an argument is missing or is no customer's number.
+    init?(_ operation: MenuOperation, in call: Call, random: inout SeededRandom) {
+        func text(_ name: String) -> String? {
+            if case .text(let text)? = operation.arguments[name] { return text }
+            return nil
+        }
+        func secret(_ name: String) -> SecretDigits? {
+            if case .secret(let secret)? = operation.arguments[name] { return secret }
+            return nil
+        }
+        let own = text("customer").flatMap { CustomerNumber($0) }
+        let payee = text("payee").flatMap { CustomerNumber($0) }
+        let id = operation.operationID.flatMap { OperationID($0) } ?? OperationID(SessionID(using: &random).description)
+        switch operation.name {
+        case "login":
+            guard let own, let pin = secret("pin") else { return nil }
+            self.init(customer: own, .login(pin: pin))
+        case "balance":
+            guard let own else { return nil }
+            self.init(customer: own, .balance)
+        case "statement":
+            guard let own else { return nil }
+            self.init(customer: own, .statement)
+        case "check-payee":
+            guard let payee, let asker = call.menu?.customer.flatMap({ CustomerNumber($0) }) else { return nil }
+            self.init(customer: asker, .checkPayee(payee))
+        case "transfer":
+            guard let own, let payee, let id, operation.operationID != nil,
+                case .integer(let amount)? = operation.arguments["amount_minor"]
+            else { return nil }
+            self.init(customer: own, .transfer(id, payee: payee, amountMinor: amount))
+        case "report-card":
+            guard let own, let id else { return nil }
+            self.init(customer: own, .reportCard(id))
+        case "change-pin":
+            guard let own, let id, let new = secret("new") else { return nil }
+            self.init(customer: own, .changePIN(id, new: new))
+        default: return nil
+        }
+    }
+}
+
+extension BankOutcome {
+    /// The outcome in the terms of the menus' operation catalogue.
+    var menuResult: (name: String, values: [String: MenuValue]) {
+        switch self {
+        case .balance(let money): ("ok", ["amount_minor": .integer(money.minor), "currency": .text(money.currency.code)])
+        case .statement(let entries):
+            (
+                "ok",
+                [
+                    "transactions": .list(
+                        entries.map {
+                            [
+                                "date": .text($0.at.description), "amount_minor": .integer($0.amountMinor),
+                                "currency": "CNY", "kind": .text($0.kind.rawValue),
+                                "counterparty": .text($0.counterparty),
+                            ]
+                        })
+                ]
+            )
+        case .wrongPIN(let remaining): ("wrong-pin", ["remaining": .integer(Int64(remaining))])
+        case .refused(let reason): ("refused", ["reason": .text(reason.rawValue)])
+        case .ok, .locked, .done, .already, .weak, .unknown, .unavailable, .notOwner: (name, [:])
+        }
+    }
+}

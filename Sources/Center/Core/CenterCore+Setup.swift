@@ -1,0 +1,194 @@
+import Menu
+import Primitives
+import Routing
+import SDP
+import SIP
+import Session
+
+/// From INVITE to 200.
+extension CenterCore {
+    /// A new INVITE: what is wrong with it is answered at once, else the call begins with a look for ports.
+    mutating func beginCall(_ invite: Message, _ id: ServerTransactionID, _ flow: Flow) {
+        guard state == .up else {
+            return reject(invite, id, flow, 503, .draining, headers: [(.retryAfter, "10")])
+        }
+        guard let number = invite.requestURI?.user, let line = settings.lines[number] else {
+            return reject(invite, id, flow, 404, .unknownLine)
+        }
+        guard calls.count < settings.callLimit else {
+            return reject(invite, id, flow, 503, .capacity, headers: [(.retryAfter, "5")])
+        }
+        if case .limited(let wait) = admitSetUp() {
+            return reject(invite, id, flow, 503, .setupRate, headers: [(.retryAfter, String(wait))])
+        }
+        if case .reject(let rejection) = settings.sessionTimer.answer(invite) {
+            return reject(invite, id, flow, rejection.status, .extensions, headers: rejection.headers)
+        }
+        let localTag = "\(settings.identity).\(random.hex(16))"
+        guard let dialog = Dialog(asServerOf: invite, localTag: localTag) else {
+            return reject(invite, id, flow, 400, .malformed, reason: "Missing Contact")
+        }
+        let session = sessionID(of: invite, from: flow)
+
+        // The 100 leaves before the store is touched: access takes silence for death (TAKEOVER.md, Signalling).
+        respond(to: id, of: invite, flow, 100)
+        let invitedAt = now
+        let ownership = Ownership(node: settings.identity)
+        let record = CallRecord(
+            id: session, line: number, from: invite.from.uri.user ?? invite.from.uri.host,
+            centers: [settings.identity.name], started: now.wall)
+        let origin = Origin(sessionID: random.next() >> 2, address: mediaAddressForOrigin(flow))
+        let capabilities = MediaCapabilities(ptimeMs: settings.ptimeMs)
+        let handle = calls.insert { handle in
+            Call(
+                handle: handle, session: session, ownership: ownership, line: line, localTag: localTag,
+                invitedAt: invitedAt.monotonic, dialog: dialog, flow: flow, invite: invite, inviteTransaction: id,
+                negotiation: OfferAnswer(origin: origin, capabilities: capabilities),
+                record: record)
+        }
+        ringing[id] = handle
+        withCall(handle) { core, call in
+            core.note(.sip, "INVITE from \(flow.remote)", in: &call)
+            core.actions.append(.media(handle, .open))
+        }
+    }
+
+    /// A session's id comes from access; a caller who dials the center directly gets one here (TAKEOVER.md, Identity).
+    private mutating func sessionID(of invite: Message, from flow: Flow) -> SessionID {
+        if settings.trusted.contains(where: { $0.contains(flow.remote.address) }),
+            let text = invite.first(.tandemSession), let id = SessionID(text)
+        {
+            return id
+        }
+        return SessionID(using: &random)
+    }
+
+    private func mediaAddressForOrigin(_ flow: Flow) -> IPAddress {
+        IPAddress(contact(for: flow).host) ?? (flow.remote.address.isV6 ? .v6(0, 1) : .v4(0x7F00_0001))
+    }
+
+    /// Ports are there: agree on media, then save before answering.
+    mutating func mediaOpened(_ call: inout Call, _ endpoint: Endpoint) {
+        guard call.phase == .openingMedia, let invite = call.invite else {
+            actions.append(.media(call.handle, .close))
+            return
+        }
+        call.localRTP = endpoint
+        do {
+            try describe(&call, for: invite)
+        } catch {
+            let warning = (HeaderName.warning, "\(error.warningCode) \(settings.identity.name) \"\(error)\"")
+            return refuse(&call, error.status, .media, headers: [warning])
+        }
+        call.phase = .storing
+        call.isDirty = false
+        actions.append(.store(.open(write(call)), .opening(call.handle)))
+        schedule(.checkpointPatience, in: &call, after: settings.checkpointPatience)
+    }
+
+    mutating func mediaRefused(_ call: inout Call) {
+        guard call.phase == .openingMedia else { return }
+        refuse(&call, 503, .noPorts, headers: [(.retryAfter, "5")])
+    }
+
+    /// Answers the caller's offer, or makes one where the INVITE has none (RFC 3264 §4).
+    private func describe(_ call: inout Call, for invite: Message) throws(NegotiationRefusal) {
+        guard let rtp = call.localRTP else { throw .address }
+        let local = LocalMedia(rtp: rtp)
+        if invite.body.isEmpty {
+            let offer = try call.negotiation.makeOffer(with: local)
+            call.localSDP = offer.description
+            return
+        }
+        let answer = try call.negotiation.answer(offer(of: invite), with: local)
+        call.remoteSDP = invite.bodyText
+        call.localSDP = answer.description.description
+    }
+
+    /// The description in a message's body.
+    func offer(of message: Message) throws(NegotiationRefusal) -> SessionDescription {
+        do {
+            return try SessionDescription(parsing: message.bytes[message.body])
+        } catch {
+            throw .noAudio
+        }
+    }
+
+    /// Sends the 200, or first a 180 that the caller wants to acknowledge (RFC 3262 §3).
+    mutating func answer(_ call: inout Call) {
+        cancel(.checkpointPatience, in: &call)
+        guard let invite = call.invite, call.phase == .storing else { return }
+        if invite.has(optionTag: "100rel", in: .require), call.provisional == nil {
+            return ringReliably(&call, invite)
+        }
+        accept(&call, invite)
+    }
+
+    mutating func accept(_ call: inout Call, _ invite: Message) {
+        guard let id = call.inviteTransaction else { return }
+        let offersFirst = invite.body.isEmpty
+        call.phase = .answered
+        call.record.answered = now.wall
+        refreshSession(by: invite, in: &call)
+        sendAcceptance(&call, of: invite, id, awaitsAnswer: offersFirst)
+        ringing[id] = nil
+        actions.append(.note(.answered(after: now.monotonic - call.invitedAt)))
+        note(.sip, "200 to \(call.flow.remote)", in: &call)
+        schedule(.longestCall, in: &call, after: settings.longestCall)
+        // With our offer out, media start when the answer has come.
+        if !offersFirst { startMedia(&call) }
+        call.isDirty = true
+    }
+
+    /// A 2xx with our description to an INVITE or re-INVITE, repeated until its ACK.
+    mutating func sendAcceptance(
+        _ call: inout Call, of invite: Message, _ id: ServerTransactionID, awaitsAnswer: Bool
+    ) {
+        var headers: [(HeaderName, String)] = [(.allow, Self.allow), (.supported, Self.supported)]
+        headers += call.timerHeaders
+        let bytes = MessageWriter.response(
+            to: invite, status: 200, toTag: call.localTag, source: call.flow.remote,
+            contact: contactAddress(for: call.flow), headers: headers,
+            body: ("application/sdp", Array(call.localSDP.utf8)))
+        call.acceptance = Call.Acceptance(
+            machine: AcceptedInvite(), response: bytes, responseFlow: invite.responseFlow(on: call.flow),
+            cseq: invite.cseq.number, awaitsAnswer: awaitsAnswer)
+        transactions.respond(to: id, status: 200, bytes: bytes, now: now.monotonic, into: &outputs)
+        step(.sent, in: &call)
+    }
+
+    /// What the call hears first: the menu, an echo or music.
+    mutating func startMedia(_ call: inout Call) {
+        applyAgreement(&call)
+        switch call.line {
+        case .echo: actions.append(.media(call.handle, .echo))
+        case .music: actions.append(.media(call.handle, .music))
+        case .menu(let definition):
+            guard call.menu == nil else { return }
+            call.menu = MenuMachine(definition, random: SeededRandom(seed: random.next()))
+            drive(.entered, in: &call)
+        }
+    }
+
+    mutating func applyAgreement(_ call: inout Call) {
+        guard let agreement = call.negotiation.agreement else { return }
+        actions.append(
+            .media(
+                call.handle,
+                .apply(agreement, signalledFrom: call.flow.remote.address, hearsTones: settings.hearsTones)))
+    }
+
+    /// The call ends before it was answered.
+    mutating func refuse(
+        _ call: inout Call, _ status: Int, _ reason: RejectionReason, headers: [(HeaderName, String)] = []
+    ) {
+        if let id = call.inviteTransaction, let invite = call.invite {
+            reject(invite, id, call.flow, status, reason, headers: headers)
+            ringing[id] = nil
+        }
+        let wasStored = call.phase == .storing || call.isStored
+        dismantle(&call)
+        // A call that reached the store has a row there, which only a record removes.
+        if wasStored { write(call.record.closed(.limit, at: now.wall), under: call.ownership) }
+    }
+}

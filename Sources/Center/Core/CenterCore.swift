@@ -1,0 +1,186 @@
+import Menu
+import Primitives
+import Routing
+import enum Routing.AdministrativeState
+import SIP
+import Session
+import Store
+
+/// A center without its sockets, clock and store: messages, events and the passing of time in, actions out.
+///
+/// A call goes INVITE → ports → first checkpoint → 200 → menu → BYE → record. Every call is in `calls` from its INVITE
+/// to its end; nothing else holds call state.
+public struct CenterCore: Sendable {
+    public private(set) var settings: CenterSettings
+    var transactions: TransactionLayer
+    var calls = CallTable()
+    var timers = TimerQueue<CenterTimer>()
+    var random: SeededRandom
+    private var setUps: TokenBucket
+    var administrative: AdministrativeState = .enabled
+    private(set) var isShuttingDown = false
+    /// INVITEs that have no final response yet, for CANCEL.
+    var ringing: [ServerTransactionID: CallHandle] = [:]
+    var merged = MergedRequests()
+    /// Records that the store did not take yet, oldest first.
+    var unwritten: [UnwrittenRecord] = []
+    var retriesUnwritten = false
+
+    /// The event's time, and what it led to so far.
+    var now = Moment(monotonic: .zero, wall: .epoch)
+    var outputs: [TransactionOutput] = []
+    var actions: [CenterAction] = []
+
+    /// A record that must reach the store, whatever the store is doing (I5).
+    struct UnwrittenRecord: Sendable {
+        var record: CallRecord
+        var ownership: Ownership
+    }
+
+    public init(settings: CenterSettings, seed: UInt64) {
+        self.settings = settings
+        random = SeededRandom(seed: seed)
+        transactions = TransactionLayer(timers: settings.timers, random: SeededRandom(seed: random.next()))
+        setUps = TokenBucket(settings.setUps)
+    }
+
+    public var callCount: Int { calls.count }
+    /// No call is left and every record has reached the store: the process may end.
+    public var isIdle: Bool { calls.count == 0 && unwritten.isEmpty }
+    /// What the node says of itself in answers to OPTIONS.
+    public var state: NodeState {
+        if isShuttingDown { return .draining }
+        return switch administrative {
+        case .enabled: .up
+        case .draining: .draining
+        case .disabled: .disabled
+        }
+    }
+
+    // MARK: Entrances
+
+    public mutating func receive(
+        _ message: consuming Message, on flow: Flow, at now: Moment, into actions: inout [CenterAction]
+    ) {
+        begin(now, &actions)
+        transactions.receive(message, on: flow, now: now.monotonic, into: &outputs)
+        finish(&actions)
+    }
+
+    public mutating func handle(_ event: CenterEvent, at now: Moment, into actions: inout [CenterAction]) {
+        begin(now, &actions)
+        switch event {
+        case .mediaOpened(let handle, let endpoint): withCall(handle) { $0.mediaOpened(&$1, endpoint) }
+        case .mediaRefused(let handle): withCall(handle) { $0.mediaRefused(&$1) }
+        case .media(let handle, let event): withCall(handle) { $0.hear(event, in: &$1) }
+        case .stored(let purpose, let reply): stored(purpose, reply)
+        case .bank(let handle, let operation, let outcome):
+            withCall(handle) { $0.bankAnswered(operation, outcome, in: &$1) }
+        case .unreachable(let flow): transactions.transportFailed(to: flow, now: now.monotonic, into: &outputs)
+        case .menus(let menus):
+            for (number, menu) in menus { settings.lines[number] = .menu(menu) }
+        case .administered(let state): administrative = state
+        case .shutDown: isShuttingDown = true
+        case .endAllCalls:
+            for handle in calls.handles { withCall(handle) { $0.hangUp(&$1, .operator, "the node ends") } }
+        }
+        finish(&actions)
+    }
+
+    public mutating func nextDeadline() -> MonotonicTime? {
+        switch (transactions.nextDeadline(), timers.nextDeadline()) {
+        case (let one?, let other?): min(one, other)
+        case (let one, let other): one ?? other
+        }
+    }
+
+    public mutating func fire(at now: Moment, into actions: inout [CenterAction]) {
+        begin(now, &actions)
+        transactions.fire(now: now.monotonic, into: &outputs)
+        performOutputs()
+        while let timer = timers.popDue(at: now.monotonic) {
+            switch timer {
+            case .call(let handle, let timer):
+                withCall(handle) { core, call in
+                    call.timers[timer] = nil
+                    core.fired(timer, in: &call)
+                }
+            case .unwrittenRecords: handInUnwritten()
+            }
+            performOutputs()
+        }
+        finish(&actions)
+    }
+
+    /// The live calls with what the console shows of them.
+    public var liveCalls: [LiveCall] {
+        calls.handles.compactMap { calls.peek($0) }.map { call in
+            var live = LiveCall(call.record)
+            live.center = settings.identity.name
+            live.menu = call.menu?.definition.name
+            live.language = call.menu?.language
+            live.authenticated = call.menu?.customer != nil
+            return live
+        }
+    }
+
+    private mutating func begin(_ now: Moment, _ actions: inout [CenterAction]) {
+        self.now = now
+        swap(&self.actions, &actions)
+    }
+
+    private mutating func finish(_ actions: inout [CenterAction]) {
+        performOutputs()
+        swap(&self.actions, &actions)
+    }
+
+    // MARK: Dispatch
+
+    mutating func withCall(_ handle: CallHandle, _ work: (inout CenterCore, inout Call) -> Void) {
+        guard var call = calls.checkOut(handle) else { return }
+        work(&self, &call)
+        if !call.isOver { saveIfDirty(&call) }
+        calls.checkIn(call)
+    }
+
+    /// Works off what the transaction layer wants done; more may come of it.
+    private mutating func performOutputs() {
+        var index = 0
+        while index < outputs.count {
+            let output = outputs[index]
+            index += 1
+            perform(output)
+        }
+        outputs.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func perform(_ output: TransactionOutput) {
+        switch output {
+        case .send(let bytes, let flow): actions.append(.send(bytes, flow))
+        case .request(let id, let request, let flow): receive(request, id, flow)
+        case .ack(let ack, let flow): receiveACK(ack, flow)
+        case .cancel(let id, let invite, let request, let flow): receiveCANCEL(request, id, invite: invite, flow)
+        case .response(let id, let response): receive(response, to: id)
+        case .refused(let request, let flow): refuseStatelessly(request, flow)
+        case .timedOut(let id): requestFailed(id, status: 408)
+        case .transportFailed(let id): requestFailed(id, status: 503)
+        case .ended(let id):
+            ringing[id] = nil
+            merged.ended(id)
+        case .lateAnswer, .strayResponse, .unacknowledged, .responseFailed, .clientEnded: break
+        }
+    }
+
+    // MARK: Timers
+
+    mutating func schedule(_ timer: CallTimer, in call: inout Call, after delay: Duration) {
+        cancel(timer, in: &call)
+        call.timers[timer] = timers.schedule(.call(call.handle, timer), at: now.monotonic + delay)
+    }
+
+    mutating func cancel(_ timer: CallTimer, in call: inout Call) {
+        if let token = call.timers.removeValue(forKey: timer) { timers.cancel(token) }
+    }
+
+    mutating func admitSetUp() -> Admission { setUps.admit(now: now.monotonic) }
+}

@@ -1,0 +1,28 @@
+import Banking
+import Media
+import Menu
+import Primitives
+import enum Routing.AdministrativeState
+import SIP
+import Session
+import Store
+
+/// What happens to a center's core besides SIP messages and the passing of time.
+public enum CenterEvent: Sendable {
+    /// RTP's local endpoint as callers reach it; RTCP is the next port.
+    case mediaOpened(CallHandle, Endpoint)
+    case mediaRefused(CallHandle)
+    case media(CallHandle, MediaEvent)
+    case stored(StorePurpose, StoreReply)
+    case bank(CallHandle, OperationCall, BankOutcome)
+    /// A connection broke or a peer refused by ICMP: what waits for an answer from there need not wait.
+    case unreachable(Flow)
+    /// Menus as they are to be used by new calls, by line.
+    case menus([String: MenuDefinition])
+    /// What the operator wants of this node, as the master's pings say.
+    case administered(AdministrativeState)
+    /// SIGTERM: no new calls; `CenterCore.isIdle` tells when it may end.
+    case shutDown
+    /// The time for callers to finish is over: end all calls.
+    case endAllCalls
+}
