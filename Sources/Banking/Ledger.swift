@@ -48,6 +48,8 @@ public struct Ledger: Sendable {
                 return (.done, nil)
             }
         case .changePIN(let id, let pin):
+            // Not kept under the id: the caller goes on with the same operation and another PIN.
+            guard let pin else { return .weak }
             return try once(id, request, at: now, on: &tables) { tables in
                 guard try tables.customer(request.customer) != nil else { return (.refused(.noAccount), nil) }
                 try tables.setPIN(pin, of: request.customer)

@@ -10,7 +10,8 @@ public struct LedgerRequest: Sendable, Equatable {
         case checkPayee(CustomerNumber)
         case transfer(OperationID, payee: CustomerNumber, amountMinor: Int64)
         case reportCard(OperationID)
-        case changePIN(OperationID, PINDigest)
+        /// Nil for a PIN that is too weak to be kept.
+        case changePIN(OperationID, PINDigest?)
     }
 
     public var customer: CustomerNumber
@@ -21,8 +22,7 @@ public struct LedgerRequest: Sendable, Equatable {
         self.action = action
     }
 
-    /// Nil where the new PIN of a change is weak: that never reaches the ledger.
-    public init?(_ operation: BankOperation, key: PINKey) {
+    public init(_ operation: BankOperation, key: PINKey) {
         customer = operation.customer
         switch operation.action {
         case .login(let pin): action = .login(key.digest(of: pin, customer: customer))
@@ -32,8 +32,8 @@ public struct LedgerRequest: Sendable, Equatable {
         case .transfer(let id, let payee, let amount): action = .transfer(id, payee: payee, amountMinor: amount)
         case .reportCard(let id): action = .reportCard(id)
         case .changePIN(let id, let pin):
-            guard !PINStrength.isWeak(pin, customer: customer) else { return nil }
-            action = .changePIN(id, key.digest(of: pin, customer: customer))
+            let isWeak = PINStrength.isWeak(pin, customer: customer)
+            action = .changePIN(id, isWeak ? nil : key.digest(of: pin, customer: customer))
         }
     }
 
@@ -63,7 +63,8 @@ public struct LedgerRequest: Sendable, Equatable {
         case .balance, .statement, .reportCard: break
         case .checkPayee(let payee): text += Array("\(payee)".utf8)
         case .transfer(_, let payee, let amount): text += Array("\(payee)|\(amount)".utf8)
-        case .login(let digest), .changePIN(_, let digest): text += digest.bytes
+        case .login(let digest): text += digest.bytes
+        case .changePIN(_, let digest): text += digest?.bytes ?? []
         }
         return Array(SHA256.hash(data: text))
     }

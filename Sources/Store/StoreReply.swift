@@ -62,7 +62,7 @@ public struct SessionHead: Sendable, Hashable {
     public var id: SessionID
     public var ownership: Ownership
     public var started: WallTime
-    /// A bank operation is submitted and its result not checkpointed.
+    /// A bank operation has its id and no result yet.
     public var hasPendingOperation: Bool
 
     public init(id: SessionID, ownership: Ownership, started: WallTime, hasPendingOperation: Bool) {

@@ -1,0 +1,55 @@
+import Banking
+import Foundation
+import Primitives
+import Synchronization
+
+/// The store in a SQLite file, run by a thread of its own that commits what has gathered in one transaction.
+///
+/// Awaited requests start a batch at once; checkpoints, timeline rows and heartbeats wait up to 10 ms for company.
+/// While the file cannot be used, money and claims are answered `.unavailable`; first checkpoints, checkpoints,
+/// timeline rows and ends of calls are kept, coalesced, and answered when they are written, which is tried four times
+/// a second.
+public final class SQLiteStore: Store {
+    private let writer: SQLiteWriter
+    private let readers = OperationQueue()
+    private let queries = Atomic<Int>(0)
+    /// Queries under way or waiting beyond which further ones are refused.
+    public static let queryLimit = 256
+
+    /// Opens or makes the file. Never fails: `health` says what is wrong.
+    /// `observeBatch` hears how long each transaction took and how many requests were in it, on the writer's thread.
+    public init(
+        path: String, rules: BankRules = .standard, clock: @escaping @Sendable () -> StoreTime = StoreTime.system,
+        observeBatch: @escaping @Sendable (Duration, Int) -> Void = { _, _ in }
+    ) {
+        writer = SQLiteWriter(path: path, rules: rules, clock: clock, observeBatch: observeBatch)
+        readers.maxConcurrentOperationCount = 4
+        readers.name = "tandem.store.queries"
+        writer.start()
+    }
+
+    deinit { writer.stop(within: .zero) }
+
+    public func submit(_ request: StoreRequest, _ completion: @escaping @Sendable (StoreReply) -> Void) {
+        guard request.requestClass == .query else { return writer.add(request, completion) }
+        guard queries.wrappingAdd(1, ordering: .relaxed).newValue <= Self.queryLimit else {
+            queries.wrappingSubtract(1, ordering: .relaxed)
+            completion(.unavailable(StoreTrouble(.overloaded, "\(Self.queryLimit) queries are under way")))
+            return
+        }
+        readers.addOperation { [self] in
+            let reply = writer.query(request)
+            queries.wrappingSubtract(1, ordering: .relaxed)
+            completion(reply)
+        }
+    }
+
+    public var health: StoreHealth { writer.health }
+
+    /// Writes what waits, for at most `patience`, and ends. Later requests are answered `.unavailable`.
+    public func close(within patience: Duration = .seconds(2)) async {
+        await withCheckedContinuation { continuation in
+            writer.stop(within: patience) { continuation.resume() }
+        }
+    }
+}

@@ -1,0 +1,245 @@
+import Banking
+import Foundation
+import Primitives
+import Synchronization
+
+/// The thread that writes: takes batches from the queue, runs them, answers, and brings the store back after trouble.
+final class SQLiteWriter: Sendable {
+    private struct State {
+        var queue = WriteQueue()
+        /// Nil while the file cannot be opened.
+        var engine: SQLiteEngine?
+        var trouble: StoreTrouble?
+        var since: WallTime?
+        var nextAttempt = MonotonicTime.zero
+        var stopBy: MonotonicTime?
+        var stopped: (@Sendable () -> Void)?
+        var hasStopped = false
+        var isWaiting = false
+    }
+
+    private enum Step {
+        case wait(until: MonotonicTime?)
+        case run([(position: Int, item: WriteQueue.Item)], SQLiteEngine?)
+        case stop
+    }
+
+    /// How often a store that is away is tried.
+    static let retryInterval: Duration = .milliseconds(250)
+    /// How often it is looked after whether the file is still the one that was opened.
+    static let identityInterval: Duration = .seconds(1)
+
+    private let path: String
+    private let rules: BankRules
+    private let clock: @Sendable () -> StoreTime
+    private let observeBatch: @Sendable (Duration, Int) -> Void
+    private let state = Mutex(State())
+    private let wake = DispatchSemaphore(value: 0)
+
+    init(
+        path: String, rules: BankRules, clock: @escaping @Sendable () -> StoreTime,
+        observeBatch: @escaping @Sendable (Duration, Int) -> Void
+    ) {
+        self.path = path
+        self.rules = rules
+        self.clock = clock
+        self.observeBatch = observeBatch
+    }
+
+    func start() {
+        let file = WatchedFile(path: path)
+        open(file)
+        let thread = Thread { [self] in
+            var file = file
+            while true {
+                switch nextStep() {
+                case .wait(let deadline):
+                    if let deadline {
+                        _ = wake.wait(
+                            timeout: .now() + .nanoseconds(Int(max(0, (deadline - Self.now).wholeNanoseconds))))
+                    } else {
+                        wake.wait()
+                    }
+                case .run(let batch, let engine): run(batch, engine, file: &file)
+                case .stop: return finish()
+                }
+            }
+        }
+        thread.name = "store-writer"
+        thread.stackSize = 1 << 20
+        thread.start()
+    }
+
+    func add(_ request: StoreRequest, _ completion: @escaping StoreCompletion) {
+        var needsWake = false
+        let due: DueReply? = state.withLock { state in
+            guard state.stopBy == nil else {
+                return DueReply(completion: completion, reply: .unavailable(Self.closed))
+            }
+            let due = state.queue.add(request, at: Self.now, completion)
+            needsWake = state.isWaiting
+            state.isWaiting = false
+            return due
+        }
+        if needsWake { wake.signal() }
+        if let due { due.completion(due.reply) }
+    }
+
+    func query(_ request: StoreRequest) -> StoreReply {
+        let (engine, trouble) = state.withLock { ($0.engine, $0.trouble) }
+        guard let engine else { return .unavailable(trouble ?? Self.closed) }
+        return engine.query(request, at: clock())
+    }
+
+    var health: StoreHealth {
+        state.withLock {
+            StoreHealth(trouble: $0.trouble, since: $0.since, waiting: $0.queue.count, dropped: $0.queue.dropped)
+        }
+    }
+
+    func stop(within patience: Duration, then stopped: (@Sendable () -> Void)? = nil) {
+        let already = state.withLock { state in
+            if state.hasStopped { return true }
+            if state.stopBy == nil { state.stopBy = Self.now + patience }
+            if let earlier = state.stopped, let stopped {
+                state.stopped = {
+                    earlier()
+                    stopped()
+                }
+            } else {
+                state.stopped = stopped ?? state.stopped
+            }
+            return false
+        }
+        if already { stopped?() } else { wake.signal() }
+    }
+
+    // MARK: The thread
+
+    private static var now: MonotonicTime {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return MonotonicTime(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+    }
+
+    private static let closed = StoreTrouble(.closed, "the store was closed")
+
+    private func nextStep() -> Step {
+        let now = Self.now
+        return state.withLock { state in
+            state.isWaiting = false
+            if let stopBy = state.stopBy, state.queue.count == 0 || now >= stopBy { return .stop }
+            if state.trouble != nil {
+                // Away: the same pace whether anything waits or not, so that the alarm clears by itself.
+                guard now >= state.nextAttempt else { return .wait(until: state.nextAttempt) }
+                return .run(state.queue.takeBatch(), state.engine)
+            }
+            guard let due = state.queue.nextBatch else {
+                state.isWaiting = true
+                return .wait(until: nil)
+            }
+            guard now >= due || state.stopBy != nil else {
+                state.isWaiting = true
+                return .wait(until: due)
+            }
+            return .run(state.queue.takeBatch(), state.engine)
+        }
+    }
+
+    private func run(
+        _ batch: [(position: Int, item: WriteQueue.Item)], _ engine: SQLiteEngine?, file: inout WatchedFile
+    ) {
+        let started = Self.now
+        do throws(StoreTrouble) {
+            if file.isDueForCheck(at: started, every: Self.identityInterval) { try file.check() }
+            var engine = if let engine { engine } else { try file.open(rules: rules) }
+            let replies: [StoreReply]
+            if batch.isEmpty {
+                try engine.probe(at: clock().wall)
+                replies = []
+            } else {
+                replies = try engine.perform(batch.map(\.item.request), clock: clock)
+                observeBatch(Self.now - started, replies.count)
+            }
+            settle(batch, replies, engine)
+        } catch {
+            fail(batch, error)
+        }
+    }
+
+    private func settle(
+        _ batch: [(position: Int, item: WriteQueue.Item)], _ replies: [StoreReply], _ engine: SQLiteEngine
+    ) {
+        var due: [DueReply] = []
+        var undone = Array(batch.dropFirst(replies.count))
+        var trouble: StoreTrouble?
+        for (entry, reply) in zip(batch, replies) {
+            if case .unavailable(let why) = reply, entry.item.request.isRetained {
+                trouble = why
+                undone.append(entry)
+            } else {
+                due.append(DueReply(completion: entry.item.completion, reply: reply))
+            }
+        }
+        state.withLock { state in
+            due += state.queue.putBack(undone.sorted { $0.position < $1.position })
+            state.engine = engine
+            setTrouble(trouble, &state)
+        }
+        for reply in due { reply.completion(reply.reply) }
+    }
+
+    private func fail(_ batch: [(position: Int, item: WriteQueue.Item)], _ trouble: StoreTrouble) {
+        var abandoned: SQLiteEngine?
+        let due = state.withLock { state in
+            var due = state.queue.putBack(batch)
+            due += state.queue.giveUp(because: trouble, at: Self.now)
+            setTrouble(trouble, &state)
+            // A file that is busy or full comes back under the same connections; others are opened anew.
+            if trouble.kind != .locked, trouble.kind != .full {
+                abandoned = state.engine
+                state.engine = nil
+            }
+            return due
+        }
+        abandoned?.close()
+        for reply in due { reply.completion(reply.reply) }
+    }
+
+    private func setTrouble(_ trouble: StoreTrouble?, _ state: inout State) {
+        if trouble == nil { state.since = nil } else if state.trouble == nil { state.since = clock().wall }
+        state.trouble = trouble
+        // A lock is tried again at once: the attempt itself waits for it.
+        let pause: Duration = trouble?.kind == .locked ? .milliseconds(5) : Self.retryInterval
+        state.nextAttempt = Self.now + pause
+    }
+
+    private func open(_ file: WatchedFile) {
+        var trouble: StoreTrouble?
+        // The first nodes of a machine start together and may meet while one makes the file.
+        for _ in 0..<5 {
+            do throws(StoreTrouble) {
+                let engine = try SQLiteEngine(path: path, rules: rules)
+                return state.withLock { $0.engine = engine }
+            } catch {
+                trouble = error
+                if error.kind != .locked { break }
+            }
+        }
+        state.withLock { setTrouble(trouble, &$0) }
+    }
+
+    private func finish() {
+        let (due, engine, stopped) = state.withLock { state in
+            let result = (state.queue.abandon(because: Self.closed), state.engine, state.stopped)
+            state.engine = nil
+            state.stopped = nil
+            state.hasStopped = true
+            setTrouble(Self.closed, &state)
+            return result
+        }
+        for reply in due { reply.completion(reply.reply) }
+        engine?.close()
+        stopped?()
+    }
+}

@@ -1,0 +1,88 @@
+import Banking
+import Primitives
+import Session
+
+/// A registered incarnation.
+struct StoredNode: Hashable, Sendable {
+    var registration: NodeRegistration
+    var registered: WallTime
+    var lastHeartbeat: WallTime
+}
+
+/// A lease as it is kept: whoever reads it decides by the clock of the boot it was written in.
+struct StoredLease: Hashable, Sendable {
+    var term: LeaderTerm
+    var bootID: String
+    var expires: MonotonicTime
+
+    func holds(at now: StoreTime) -> Bool { bootID == now.bootID && expires > now.sinceBoot }
+}
+
+/// The reads and writes that `RequestRunner` composes requests from. Engines differ only in these; what a request
+/// means is written once. A thrown error undoes the whole request.
+protocol StoreTables: LedgerTables {
+    // MARK: Nodes
+    mutating func node(named name: String) throws -> StoredNode?
+    mutating func put(_ node: StoredNode) throws
+    /// False if this incarnation is not the registered one.
+    mutating func setHeartbeat(of identity: NodeIdentity, at time: WallTime) throws -> Bool
+    mutating func allNodes() throws -> [StoredNode]
+    mutating func isFenced(_ identity: NodeIdentity) throws -> Bool
+    mutating func fence(_ identity: NodeIdentity, at time: WallTime) throws
+    mutating func administrativeStates() throws -> [String: AdministrativeState]
+    mutating func insert(_ change: AdministrativeChange) throws
+    mutating func administrativeChanges(limit: Int) throws -> [AdministrativeChange]
+    mutating func lease(named name: String) throws -> StoredLease?
+    mutating func put(_ lease: StoredLease) throws
+
+    // MARK: Sessions
+    mutating func ownership(of session: SessionID) throws -> Ownership?
+    mutating func session(_ id: SessionID) throws -> StoredSession?
+    mutating func sessions(callID: String, limit: Int) throws -> [StoredSession]
+    mutating func sessionHeads(ownedBy node: NodeIdentity, limit: Int) throws -> [SessionHead]
+    mutating func insert(_ write: SessionWrite) throws
+    /// One conditional write: false unless owner, incarnation and epoch match and the incarnation is not fenced.
+    mutating func update(_ write: SessionWrite) throws -> Bool
+    mutating func setOwner(of session: SessionID, to ownership: Ownership) throws
+    /// Keeps the first mark. False if there is no such session.
+    mutating func setCallerEnded(_ session: SessionID, at time: WallTime) throws -> Bool
+    mutating func removeSession(_ id: SessionID) throws
+    mutating func liveCall(_ id: SessionID) throws -> LiveCall?
+    mutating func liveCalls(limit: Int) throws -> [LiveCall]
+    mutating func append(_ entries: [TimelineEntry], to session: SessionID, limit: Int) throws
+    mutating func timeline(of session: SessionID) throws -> [TimelineEntry]
+
+    // MARK: Ended calls
+    mutating func hasRecord(_ id: SessionID) throws -> Bool
+    mutating func insert(_ record: CallRecord, lastSeenAs call: LiveCall) throws
+    mutating func endedCall(_ id: SessionID) throws -> LiveCall?
+    /// Newest first; nil if `before` is not there.
+    mutating func records(limit: Int, before: SessionID?) throws -> [CallRecord]?
+
+    // MARK: Bank, for tools
+    mutating func accountRows(includingBank: Bool) throws -> [AccountRow]
+    mutating func transferRows(limit: Int) throws -> [TransferRow]
+    mutating func attempts(limit: Int) throws -> [BankAttempt]
+    mutating func auditReport() throws -> AuditReport
+
+    // MARK: The rest
+    mutating func value(of key: StoreKey) throws -> String?
+    mutating func setValue(_ value: String, of key: StoreKey) throws
+    mutating func menu(hash: String) throws -> [UInt8]?
+    mutating func putMenu(_ content: [UInt8], hash: String, at time: WallTime) throws
+    mutating func prune(before time: WallTime, limit: Int) throws
+}
+
+/// Single values that a store keeps.
+enum StoreKey: String, Sendable {
+    case storeID = "store-id"
+    case pinKeyID = "pin-key-id"
+    /// When a node last tried whether the store is back.
+    case lastProbe = "last-probe"
+}
+
+/// The schema that this program writes. A minor step only adds; a store of a newer major is refused.
+enum StoreSchema {
+    static let major = 1
+    static let minor = 0
+}

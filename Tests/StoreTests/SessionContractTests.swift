@@ -1,0 +1,239 @@
+import Banking
+import Primitives
+import Session
+import Testing
+
+@testable import Store
+
+/// What every engine must do with sessions (I1, I5).
+@Suite struct SessionContractTests {
+    @Test(arguments: EngineKind.allCases) func aSessionIsFoundByIDAndByCallID(_ kind: EngineKind) throws {
+        var store = try StoreUnderTest(kind)
+        let node = try Given.node("center-a")
+        let write = Given.write(Given.checkpoint(1), node)
+        #expect(store.ask(.open(write)) == .done)
+        let kept = StoredSession(
+            ownership: write.ownership, checkpoint: write.checkpoint, callerEnded: nil, ownerFenced: false)
+        #expect(store.ask(.session(write.session)) == .sessions([kept]))
+        #expect(store.ask(.sessionsByCallID("call-1@192.0.2.7")) == .sessions([kept]))
+        #expect(store.ask(.sessionsByCallID("call-2@192.0.2.7")) == .sessions([]))
+    }
+
+    @Test(arguments: EngineKind.allCases) func callIDsMayRepeat(_ kind: EngineKind) throws {
+        var store = try StoreUnderTest(kind)
+        let node = try Given.node("center-a")
+        for seed in 0..<12 {
+            #expect(store.ask(.open(Given.write(Given.checkpoint(UInt64(seed), callID: "same"), node))) == .done)
+        }
+        guard case .sessions(let found) = store.ask(.sessionsByCallID("same")) else { return unexpectedReply() }
+        #expect(found.count == 8)
+    }
+
+    @Test(arguments: EngineKind.allCases) func openingTwiceByTheOwnerIsOneSession(_ kind: EngineKind) throws {
+        var store = try StoreUnderTest(kind)
+        let node = try Given.node("center-a")
+        #expect(store.ask(.open(Given.write(Given.checkpoint(1), node))) == .done)
+        #expect(store.ask(.open(Given.write(Given.checkpoint(1, state: "main"), node))) == .done)
+        #expect(store.ask(.session(Given.session(1))).head?.checkpoint.menu?.state == "main")
+        #expect(store.ask(.open(Given.write(Given.checkpoint(1), try Given.node("center-b")))) == .notOwner)
+    }
+
+    @Test(arguments: EngineKind.allCases) func onlyTheOwnerOfTheEpochWrites(_ kind: EngineKind) throws {
+        var store = try StoreUnderTest(kind)
+        let node = try Given.node("center-a")
+        #expect(store.ask(.open(Given.write(Given.checkpoint(1), node))) == .done)
+        let next = Given.checkpoint(1, state: "main")
+        #expect(store.ask(.checkpoint(Given.write(next, try Given.node("center-b")))) == .notOwner)
+        #expect(store.ask(.checkpoint(Given.write(next, try Given.node("center-a", "i2")))) == .notOwner)
+        #expect(store.ask(.checkpoint(Given.write(next, node, epoch: 2))) == .notOwner)
+        #expect(store.ask(.checkpoint(Given.write(next, node, epoch: 0))) == .notOwner)
+        #expect(store.ask(.session(Given.session(1))).head?.checkpoint.menu?.state == "language")
+        #expect(store.ask(.checkpoint(Given.write(next, node))) == .done)
+        #expect(store.ask(.session(Given.session(1))).head?.checkpoint.menu?.state == "main")
+        #expect(store.ask(.checkpoint(Given.write(Given.checkpoint(2), node))) == .notOwner)
+    }
+
+    @Test(arguments: EngineKind.allCases) func afterAFenceNothingTheOldOwnerWritesCounts(_ kind: EngineKind) throws {
+        var store = try StoreUnderTest(kind)
+        let (old, new) = (try Given.node("center-a"), try Given.node("center-b"))
+        let record = Given.checkpoint(1).record.closed(.caller, at: Given.start + .seconds(60))
+        #expect(store.ask(.open(Given.write(Given.checkpoint(1), old))) == .done)
+        #expect(store.ask(.fence(old, under: nil)) == .done)
+        #expect(store.ask(.checkpoint(Given.write(Given.checkpoint(1, state: "main"), old))) == .notOwner)
+        #expect(store.ask(.end(record, under: Ownership(node: old))) == .notOwner)
+        #expect(store.ask(.open(Given.write(Given.checkpoint(2), old))) == .fenced)
+        let from = Ownership(node: old)
+        guard case .claimed(let claimed) = store.ask(.claim(Given.session(1), from: from, by: new, ground: .fenced))
+        else { return unexpectedReply("not claimed") }
+        #expect(claimed.ownership == Ownership(node: new, epoch: 2))
+        #expect(claimed.checkpoint.menu?.state == "language")
+        #expect(!claimed.ownerFenced)
+        #expect(store.ask(.checkpoint(Given.write(Given.checkpoint(1, state: "main"), new, epoch: 2))) == .done)
+    }
+
+    @Test(arguments: EngineKind.allCases) func exactlyOneClaimWins(_ kind: EngineKind) throws {
+        var store = try StoreUnderTest(kind)
+        let old = try Given.node("center-a")
+        #expect(store.ask(.open(Given.write(Given.checkpoint(1), old))) == .done)
+        #expect(store.ask(.fence(old, under: nil)) == .done)
+        let claims = try ["center-b", "center-c", "center-d"].map {
+            StoreRequest.claim(
+                Given.session(1), from: Ownership(node: old), by: try Given.node($0), ground: .fenced)
+        }
+        let replies = try store.ask(all: claims)
+        guard case .claimed(let claimed) = replies[0] else { return unexpectedReply() }
+        #expect(claimed.ownership == Ownership(node: try Given.node("center-b"), epoch: 2))
+        #expect(replies[1...] == [.notOwner, .notOwner])
+    }
+
+    @Test(arguments: EngineKind.allCases) func aClaimNeedsAFenceOrAHandover(_ kind: EngineKind) throws {
+        var store = try StoreUnderTest(kind)
+        let (old, new) = (try Given.node("center-a"), try Given.node("center-b"))
+        let from = Ownership(node: old)
+        #expect(store.ask(.open(Given.write(Given.checkpoint(1), old))) == .done)
+        #expect(store.ask(.claim(Given.session(1), from: from, by: new, ground: .fenced)) == .notFenced)
+        guard case .claimed = store.ask(.claim(Given.session(1), from: from, by: new, ground: .handover)) else {
+            return unexpectedReply("not handed over")
+        }
+        #expect(store.ask(.claim(Given.session(9), from: from, by: new, ground: .handover)) == .notFound)
+        #expect(store.ask(.fence(new, under: nil)) == .done)
+        let newer = Ownership(node: new, epoch: 2)
+        #expect(store.ask(.claim(Given.session(1), from: newer, by: new, ground: .handover)) == .fenced)
+    }
+
+    @Test(arguments: EngineKind.allCases) func endingWritesOneRecordAndRemovesTheSession(_ kind: EngineKind) throws {
+        var store = try StoreUnderTest(kind)
+        let node = try Given.node("center-a")
+        let owner = Ownership(node: node)
+        let checkpoint = Given.checkpoint(1, state: "banking", login: "10000001")
+        let record = checkpoint.record.closed(.caller, at: Given.start + .seconds(60))
+        #expect(store.ask(.open(Given.write(checkpoint, node))) == .done)
+        #expect(store.ask(.end(checkpoint.record, under: owner)) == .refused("the call record has no end"))
+        #expect(store.ask(.end(record, under: Ownership(node: node, epoch: 2))) == .notOwner)
+        #expect(store.ask(.end(record, under: owner)) == .done)
+        #expect(store.ask(.end(record, under: owner)) == .alreadyEnded)
+        #expect(store.ask(.open(Given.write(checkpoint, node))) == .alreadyEnded)
+        #expect(store.ask(.checkpoint(Given.write(checkpoint, node))) == .notOwner)
+        #expect(store.ask(.session(record.id)) == .sessions([]))
+        #expect(store.ask(.sessionsByCallID("call-1@192.0.2.7")) == .sessions([]))
+        #expect(store.ask(.callRecords(limit: 10, before: nil)) == .callRecords([record]))
+        #expect(
+            store.ask(.call(record.id))
+                == .call(CallDetail(call: checkpoint.liveCall(center: "center-a"), timeline: [])))
+    }
+
+    @Test(arguments: EngineKind.allCases) func aSessionThatWasNeverStoredStillHasItsRecord(_ kind: EngineKind) throws {
+        var store = try StoreUnderTest(kind)
+        let record = Given.checkpoint(1).record.closed(.menu, at: Given.start + .seconds(60))
+        #expect(store.ask(.end(record, under: Ownership(node: try Given.node("center-a")))) == .done)
+        #expect(store.ask(.callRecords(limit: 10, before: nil)) == .callRecords([record]))
+    }
+
+    @Test(arguments: EngineKind.allCases) func aHangUpDuringTheGapIsKeptForTheNextOwner(_ kind: EngineKind) throws {
+        var store = try StoreUnderTest(kind)
+        let (old, new) = (try Given.node("center-a"), try Given.node("center-b"))
+        let id = Given.session(1)
+        #expect(store.ask(.open(Given.write(Given.checkpoint(1), old))) == .done)
+        #expect(store.ask(.markCallerEnded(id, at: Given.start)) == .done)
+        #expect(store.ask(.markCallerEnded(id, at: Given.start + .seconds(1))) == .done)
+        guard
+            case .claimed(let claimed) = store.ask(
+                .claim(id, from: Ownership(node: old), by: new, ground: .handover))
+        else { return unexpectedReply("not claimed") }
+        #expect(claimed.callerEnded == Given.start)
+        let record = Given.checkpoint(1).record.closed(.caller, at: Given.start + .seconds(9))
+        #expect(store.ask(.end(record, under: claimed.ownership)) == .done)
+        #expect(store.ask(.markCallerEnded(id, at: Given.start)) == .alreadyEnded)
+        #expect(store.ask(.markCallerEnded(Given.session(2), at: Given.start)) == .notFound)
+    }
+
+    @Test(arguments: EngineKind.allCases) func pendingOperationsAreTakenOverFirstThenTheOldest(_ kind: EngineKind)
+        throws
+    {
+        var store = try StoreUnderTest(kind)
+        let node = try Given.node("center-a")
+        for seed in [3, 1, 2] { _ = store.ask(.open(Given.write(Given.checkpoint(UInt64(seed)), node))) }
+        let pending = PendingOperation(id: "op", phase: .submitted)
+        _ = store.ask(.open(Given.write(Given.checkpoint(9, pending: pending), node)))
+        let done = PendingOperation(id: "op", phase: .executed)
+        _ = store.ask(.open(Given.write(Given.checkpoint(8, pending: done), node)))
+        _ = store.ask(.open(Given.write(Given.checkpoint(4), try Given.node("center-b"))))
+        guard case .sessionHeads(let heads) = store.ask(.sessionsOwned(by: node, limit: 10)) else {
+            return unexpectedReply()
+        }
+        #expect(heads.map(\.id) == [9, 1, 2, 3, 8].map { Given.session($0) })
+        #expect(heads.map(\.hasPendingOperation) == [true, false, false, false, false])
+        guard case .sessionHeads(let two) = store.ask(.sessionsOwned(by: node, limit: 2)) else {
+            return unexpectedReply()
+        }
+        #expect(two == Array(heads.prefix(2)))
+    }
+
+    @Test(arguments: EngineKind.allCases) func liveCallsAreListedOldestFirst(_ kind: EngineKind) throws {
+        var store = try StoreUnderTest(kind)
+        let node = try Given.node("center-a")
+        for seed in [2, 1, 3] { _ = store.ask(.open(Given.write(Given.checkpoint(UInt64(seed)), node))) }
+        _ = store.ask(.checkpoint(Given.write(Given.checkpoint(2, state: "banking", login: "10000001"), node)))
+        guard case .liveCalls(let calls) = store.ask(.liveCalls(limit: 2)) else { return unexpectedReply() }
+        #expect(calls.map(\.id) == [Given.session(1), Given.session(2)])
+        #expect(calls[1] == Given.checkpoint(2, state: "banking", login: "10000001").liveCall(center: "center-a"))
+        #expect(calls[1].authenticated)
+    }
+
+    @Test(arguments: EngineKind.allCases) func timelinesStayInOrderAreBoundedAndOutliveTheCall(_ kind: EngineKind)
+        throws
+    {
+        var store = try StoreUnderTest(kind)
+        let node = try Given.node("center-a")
+        let id = Given.session(1)
+        let entries = (0..<StoreRequest.timelineLimit + 5).map {
+            TimelineEntry(at: Given.start + .seconds(Int64(-$0)), kind: .state, detail: "s\($0)")
+        }
+        _ = store.ask(.open(Given.write(Given.checkpoint(1), node)))
+        #expect(store.ask(.appendTimeline(id, Array(entries.prefix(3)))) == .done)
+        #expect(store.ask(.appendTimeline(id, Array(entries.dropFirst(3)))) == .done)
+        _ = store.ask(
+            .end(Given.checkpoint(1).record.closed(.menu, at: Given.start + .seconds(9)), under: Ownership(node: node)))
+        guard case .call(let detail) = store.ask(.call(id)) else { return unexpectedReply() }
+        #expect(detail.timeline == Array(entries.prefix(StoreRequest.timelineLimit)))
+        #expect(store.ask(.call(Given.session(2))) == .notFound)
+    }
+
+    @Test(arguments: EngineKind.allCases) func recordsArePagedNewestFirst(_ kind: EngineKind) throws {
+        var store = try StoreUnderTest(kind)
+        let owner = Ownership(node: try Given.node("center-a"))
+        let records = (1...5).map {
+            Given.checkpoint(UInt64($0)).record.closed(.caller, at: Given.start + .seconds(Int64(100 + $0)))
+        }
+        for record in records { #expect(store.ask(.end(record, under: owner)) == .done) }
+        #expect(store.ask(.callRecords(limit: 2, before: nil)) == .callRecords([records[4], records[3]]))
+        #expect(
+            store.ask(.callRecords(limit: 9, before: records[3].id))
+                == .callRecords([records[2], records[1], records[0]]))
+        #expect(store.ask(.callRecords(limit: 9, before: Given.session(77))) == .notFound)
+        #expect(store.ask(.callRecords(limit: -1, before: nil)) == .callRecords([]))
+    }
+
+    @Test(arguments: EngineKind.allCases) func pruningRemovesOldEndedCallsOnly(_ kind: EngineKind) throws {
+        var store = try StoreUnderTest(kind)
+        let owner = Ownership(node: try Given.node("center-a"))
+        for seed in 1...3 {
+            let record = Given.checkpoint(UInt64(seed)).record.closed(
+                .caller, at: Given.start + .seconds(100 * Int64(seed)))
+            _ = store.ask(.appendTimeline(record.id, [TimelineEntry(at: Given.start, kind: .end, detail: "")]))
+            _ = store.ask(.end(record, under: owner))
+        }
+        _ = store.ask(.open(Given.write(Given.checkpoint(4), owner.node)))
+        _ = store.ask(.putMenu(hash: "hash-1", [1]))
+        _ = store.ask(.putMenu(hash: "unused", [2]))
+        #expect(store.ask(.prune(before: Given.start + .seconds(250), limit: 100)) == .done)
+        guard case .callRecords(let left) = store.ask(.callRecords(limit: 9, before: nil)) else {
+            return unexpectedReply()
+        }
+        #expect(left.map(\.id) == [Given.session(3)])
+        #expect(store.ask(.call(Given.session(1))) == .notFound)
+        #expect(store.ask(.session(Given.session(4))).head != nil)
+        #expect(store.ask(.menu(hash: "hash-1")) == .menu([1]))
+        #expect(store.ask(.menu(hash: "unused")) == .notFound)
+    }
+}
