@@ -41,7 +41,7 @@ public final class DatagramLoop<Handler: DatagramHandler>: Sendable {
     public let counters = LoopCounters()
     /// The listeners' addresses with the ports that were bound.
     public let endpoints: [Endpoint]
-    private let listeners: [DatagramSocket]
+    private let listeners: LoopListeners
     private let stopAsked = StopFlag()
     private let ended = EndSignal()
 
@@ -52,7 +52,7 @@ public final class DatagramLoop<Handler: DatagramHandler>: Sendable {
         let loop = try DatagramLoop(configuration)
         let poller = try Poller()
         try poller.watch(loop.mailbox.descriptor, tag: .mailbox)
-        for (index, listener) in loop.listeners.enumerated() {
+        for (index, listener) in loop.listeners.all.enumerated() {
             try poller.watch(listener.descriptor, tag: .listener(index))
         }
         let stage = LoopStage(
@@ -61,12 +61,20 @@ public final class DatagramLoop<Handler: DatagramHandler>: Sendable {
         let mailbox = loop.mailbox
         let ended = loop.ended
         try LoopThread.start(name: configuration.name) {
-            var runner = LoopRunner(stage, mailbox: mailbox, handler: handler())
-            runner.run()
+            // The runner, and with it the last use of the sockets, is gone when the end is told.
+            run(stage, mailbox, handler)
+            stage.listeners.close()
             mailbox.close()
             ended.signal()
         }
         return loop
+    }
+
+    private static func run(
+        _ stage: LoopStage, _ mailbox: Mailbox<Handler.Message>, _ handler: @Sendable () -> Handler
+    ) {
+        var runner = LoopRunner(stage, mailbox: mailbox, handler: handler())
+        runner.run()
     }
 
     private init(_ configuration: LoopConfiguration) throws(SocketError) {
@@ -76,7 +84,7 @@ public final class DatagramLoop<Handler: DatagramHandler>: Sendable {
         for endpoint in configuration.listeners {
             sockets.append(try DatagramSocket(endpoint, options: configuration.socketOptions))
         }
-        listeners = sockets
+        listeners = LoopListeners(sockets)
         endpoints = sockets.map(\.local)
     }
 
@@ -86,20 +94,28 @@ public final class DatagramLoop<Handler: DatagramHandler>: Sendable {
         mailbox.nudge()
     }
 
-    /// Returns when the thread has ended.
+    /// Returns when the handler is gone and the ports are free.
     public func waitUntilStopped() async { await ended.wait() }
 
     /// Datagrams that the kernel threw away because the loop did not take them in time.
-    public var droppedByKernel: Int { listeners.reduce(0) { $0 + $1.dropped } }
+    public var droppedByKernel: Int { listeners.all.reduce(0) { $0 + $1.dropped } }
 }
 
 /// What a runner needs besides its handler.
 struct LoopStage: Sendable {
     var configuration: LoopConfiguration
-    var listeners: [DatagramSocket]
+    var listeners: LoopListeners
     var poller: Poller
     var counters: LoopCounters
     var stop: StopFlag
+}
+
+/// The listening sockets, closed together when the loop ends.
+final class LoopListeners: Sendable {
+    private let sockets: Mutex<[DatagramSocket]>
+    init(_ sockets: [DatagramSocket]) { self.sockets = Mutex(sockets) }
+    var all: [DatagramSocket] { sockets.withLock { $0 } }
+    func close() { sockets.withLock { $0 = [] } }
 }
 
 final class StopFlag: Sendable {

@@ -36,7 +36,7 @@ struct LoopRunner<Handler: DatagramHandler>: ~Copyable {
     init(_ stage: LoopStage, mailbox: Mailbox<Handler.Message>, handler: Handler) {
         poller = stage.poller
         configuration = stage.configuration
-        listeners = stage.listeners
+        listeners = stage.listeners.all
         counters = stage.counters
         stop = stage.stop
         self.mailbox = mailbox
