@@ -119,6 +119,9 @@ public struct NodeHealth: Sendable {
     /// Whether the node looks dead and waits to be condemned.
     public var isDoubted: Bool { if case .doubted = liveness { true } else { false } }
 
+    /// Whether it is counted as alive although its last pings stayed unanswered.
+    public var isMissingAnswers: Bool { liveness == .alive && misses > 0 }
+
     /// How far a returning node's ramp-up is; nil when its share is whole.
     public func ramp(at now: MonotonicTime) -> RampUp? {
         rampStart.map { RampUp(elapsed: now - $0, total: rampUp) }
