@@ -53,17 +53,17 @@ public enum MenuDrawing {
         let directories = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin").split(separator: ":")
         guard let program = directories.map({ "\($0)/dot" }).first(where: FileManager.default.isExecutableFile(atPath:))
         else { throw .notInstalled }
+        // A file, not a pipe: a dot that ends without reading must not end us by SIGPIPE.
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("menu-\(UUID().uuidString).dot")
+        defer { try? FileManager.default.removeItem(at: file) }
         do {
+            try Data(text.utf8).write(to: file)
             let process = Process()
             process.executableURL = URL(fileURLWithPath: program)
-            process.arguments = ["-Tsvg"]
-            let input = Pipe(), output = Pipe()
-            process.standardInput = input
+            process.arguments = ["-Tsvg", file.path]
+            let output = Pipe()
             process.standardOutput = output
             try process.run()
-            // dot reads all of its input before it writes, so the two pipes cannot wait for each other.
-            try input.fileHandleForWriting.write(contentsOf: Data(text.utf8))
-            try input.fileHandleForWriting.close()
             let drawn = try output.fileHandleForReading.readToEnd() ?? Data()
             process.waitUntilExit()
             guard process.terminationStatus == 0 else {
