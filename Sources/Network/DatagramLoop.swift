@@ -49,6 +49,13 @@ public final class DatagramLoop<Handler: DatagramHandler>: Sendable {
     public static func start(
         _ configuration: LoopConfiguration, handler: @escaping @Sendable () -> Handler
     ) throws(SocketError) -> DatagramLoop {
+        try start(configuration) { _ in handler() }
+    }
+
+    /// The same for a handler that hands its loop's mailbox on, to stores and other loops that answer it.
+    public static func start(
+        _ configuration: LoopConfiguration, handler: @escaping @Sendable (Mailbox<Handler.Message>) -> Handler
+    ) throws(SocketError) -> DatagramLoop {
         let loop = try DatagramLoop(configuration)
         let poller = try Poller()
         try poller.watch(loop.mailbox.descriptor, tag: .mailbox)
@@ -71,9 +78,10 @@ public final class DatagramLoop<Handler: DatagramHandler>: Sendable {
     }
 
     private static func run(
-        _ stage: LoopStage, _ mailbox: Mailbox<Handler.Message>, _ handler: @Sendable () -> Handler
+        _ stage: LoopStage, _ mailbox: Mailbox<Handler.Message>,
+        _ handler: @Sendable (Mailbox<Handler.Message>) -> Handler
     ) {
-        var runner = LoopRunner(stage, mailbox: mailbox, handler: handler())
+        var runner = LoopRunner(stage, mailbox: mailbox, handler: handler(mailbox))
         runner.run()
     }
 
