@@ -16,7 +16,7 @@ public struct Dialog: Equatable, Codable, Sendable {
     /// CSeq number of the last request that came; nil before the first.
     public private(set) var remoteCSeq: UInt32?
     /// First hop first.
-    public let routeSet: [NameAddress]
+    public private(set) var routeSet: [NameAddress]
     public private(set) var remoteTarget: URI
     /// Made by a request to a sips URI over TLS: the remote target must be sips too.
     public let isSecure: Bool
@@ -82,6 +82,14 @@ public struct Dialog: Equatable, Codable, Sendable {
     /// Leaves room for numbers that a predecessor used after its last checkpoint.
     public mutating func skipCSeq(by count: UInt32) {
         localCSeq = min(localCSeq, Dialog.lastCSeq - min(count, Dialog.lastCSeq)) + min(count, Dialog.lastCSeq)
+    }
+
+    /// The dialog as a proxy on its path sees it towards the remote end: without the hops up to and including its own.
+    func routed(past isOwn: (URI) -> Bool) -> Dialog {
+        guard let own = routeSet.lastIndex(where: { isOwn($0.uri) }) else { return self }
+        var copy = self
+        copy.routeSet.removeFirst(own + 1)
+        return copy
     }
 
     /// A request that was made to be sent.

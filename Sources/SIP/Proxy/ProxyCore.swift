@@ -57,11 +57,12 @@ public struct ProxyCore: Sendable {
         return missing.isEmpty ? nil : Rejection(420, headers: [(.unsupported, missing.joined(separator: ", "))])
     }
 
+    /// A branch for a request of the proxy's own.
+    public mutating func newBranch() -> String { Via.magicCookie + random.hex(16) }
+
     /// A branch for a request that is forwarded with a transaction: unique, with the loop mark of §16.6 step 8.
     public mutating func branch(for request: Message) -> String {
-        var branch = Via.magicCookie
-        branch.reserveCapacity(40)
-        branch += random.hex(16)
+        var branch = newBranch()
         branch += "."
         branch += hexadecimal(loopMark(of: request))
         return branch
