@@ -84,10 +84,13 @@ extension MasterCore {
             if watches[index].isVerdictHeld, let verdict = watches[index].verdict {
                 reason = "\(verdict); awaits a second witness"
             }
+            // What a dead node said last is not known to hold any more.
+            let load = health.state.lives ? health.load : nil
+            let latency = health.state.lives ? health.latency : nil
             return NodeReport(
                 name: node.name, role: node.role, state: health.state, reason: reason, since: wall(health.since),
-                incarnation: health.incarnation, calls: health.load?.calls, limit: health.load?.limit,
-                latency_ms: health.latency.map { Double($0.wholeNanoseconds / 1_000) / 1_000 })
+                incarnation: health.incarnation, calls: load?.calls, limit: load?.limit,
+                latency_ms: latency.map { Double($0.wholeNanoseconds / 1_000) / 1_000 })
         }
         if !reports.contains(where: { $0.name == settings.identity.name }) { reports.append(ownReport) }
         return reports

@@ -33,8 +33,8 @@ public struct CenterProfile: Hashable, Sendable {
     /// How a language is spoken by a synthesiser.
     public struct Language: Hashable, Sendable {
         public var code: String
-        /// Program and arguments; `{text}` and `{file}` are replaced in the arguments.
-        public var voice: [String]
+        /// Program and arguments, double quotes keep blanks together; `{output}` and `{text}` are replaced in them.
+        public var voice: String
     }
 
     public struct Limits: Hashable, Sendable {
@@ -61,10 +61,10 @@ public struct CenterProfile: Hashable, Sendable {
     public var lines: [String: Line]
     public var media: Media
     public var languages: [Language]
-    /// Where prompts are spoken to and loaded from, relative to the state directory.
-    public var promptsPath: String
-    /// The user's own recordings, relative to the profile's folder; they win. Nil: none.
-    public var recordingsPath: String?
+    /// Where spoken prompts are kept, relative to the state directory.
+    public var builtPromptsPath: String
+    /// The texts of the prompts and the bank's own recordings, relative to the profile's folder.
+    public var ownPromptsPath: String
     public var limits: Limits
     public var sessionTimer: SessionTimer
     public var bank: Bank
@@ -77,7 +77,7 @@ public struct CenterProfile: Hashable, Sendable {
 extension CenterProfile {
     /// Spoken by eSpeak NG, which Debian has, when the profile says nothing.
     static let defaultLanguages = [("zh", "cmn"), ("en", "en")].map { code, voice in
-        Language(code: code, voice: ["espeak-ng", "-v", voice, "-w", "{file}", "{text}"])
+        Language(code: code, voice: "espeak-ng -v \(voice) -s 155 -w {output} {text}")
     }
 
     static func read(_ top: Section) -> CenterProfile {
@@ -91,24 +91,25 @@ extension CenterProfile {
             absent: "(`zh` and `en`, spoken by espeak-ng)",
             "The languages of the prompts. Each names the command that speaks a prompt that nobody recorded."
         ) { code, section in
-            let voice = section.list(
-                "voice", .word, count: 2...32, default: nil,
-                "Program and arguments; `{text}` is replaced by what to say, `{file}` by the WAV to write. No shell.")
-            if !voice.isEmpty, !voice.dropFirst().contains(where: { $0.contains("{file}") }) {
-                section.refuse("voice", found: "no {file}", expected: "{file} in one of the arguments")
-            }
-            if !voice.isEmpty, !voice.dropFirst().contains(where: { $0.contains("{text}") }) {
-                section.refuse("voice", found: "no {text}", expected: "{text} in one of the arguments")
+            let voice = section.required(
+                "voice", .word,
+                "Command that speaks: `{output}` is replaced by the WAV to write, `{text}` by what to say, which goes to "
+                    + "standard input where there is no `{text}`. Double quotes keep blanks together; there is no shell."
+            )
+            if !section.reading.isRecording, section.has("voice"), !voice.contains("{output}") {
+                section.refuse("voice", found: "no {output}", expected: "{output} where the WAV file's name goes")
             }
             return Language(code: code, voice: voice)
         }
-        let (prompts, recordings) = top.section("prompts") { section in
+        let (built, own) = top.section("prompts") { section in
             (
                 section.value(
-                    "dir", .path, default: "prompts", "Where spoken prompts are kept, relative to the state directory."),
-                section.optional(
-                    "recordings", .path, absent: "none",
-                    "The bank's own WAV files, one folder a language, relative to this file's folder; they win.")
+                    "built", .path, default: "prompts",
+                    "Where spoken prompts are kept, relative to the state directory."),
+                section.value(
+                    "own", .path, default: "prompts",
+                    "Folder with the texts (`LANG.yaml`) and the bank's own recordings (`LANG/NAME.wav`, they win), "
+                        + "relative to this file's folder.")
             )
         }
         let limits = top.section("limits", read: Limits.read)
@@ -128,8 +129,8 @@ extension CenterProfile {
         return CenterProfile(
             common: common,
             lines: Dictionary((lines ?? []).map { ($0.key, $0.value) }, uniquingKeysWith: { _, last in last }),
-            media: media, languages: languages?.map(\.value) ?? defaultLanguages, promptsPath: prompts,
-            recordingsPath: recordings, limits: limits, sessionTimer: timer, bank: bank, drain: drain,
+            media: media, languages: languages?.map(\.value) ?? defaultLanguages, builtPromptsPath: built,
+            ownPromptsPath: own, limits: limits, sessionTimer: timer, bank: bank, drain: drain,
             pinKeyPath: key)
     }
 

@@ -474,6 +474,9 @@ import Testing
         #expect((center["since"] as? String)?.hasPrefix("1970-01-01T00:16:40.") == true)
         #expect(list[2]["calls"] is NSNull)
         #expect(list[3]["reason"] as? String == "leads, epoch 1")
+        bench.nodes["center-a"]?.behaviour = .refuses
+        bench.run(until: .seconds(6))
+        #expect(try bench.report("center-a").calls == nil)
     }
 
     @Test func aMasterPassesOverItselfInItsList() throws {

@@ -73,8 +73,8 @@ import Testing
             Minimal.center, adding: "bank: {single_limit: 100.00, daily_limit: 99.99}",
             "bank.daily_limit: found \"99.99\", expected at least single_limit, 100.00"),
         Case(
-            Minimal.center, adding: "languages: {en: {voice: [say, \"{text}\"]}}",
-            "languages.en.voice: found no {file}, expected {file} in one of the arguments"),
+            Minimal.center, adding: "languages: {en: {voice: \"say {text}\"}}",
+            "languages.en.voice: found no {output}, expected {output} where the WAV file's name goes"),
         Case(
             Minimal.center, "127.0.0.1:5081", "127.0.0.1:10002",
             "media.ports: found \"10000-19999\", expected ports without that of udp:127.0.0.1:10002 in sip.listen"),

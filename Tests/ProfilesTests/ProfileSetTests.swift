@@ -113,6 +113,40 @@ import Testing
         #expect(ports.map(\.1) == [8060, 8081, 8082, 8080])
     }
 
+    @Test func theShippedProfilesAlsoFitByIPv6() throws {
+        let items = try ["access-1", "center-a", "center-b", "master-a"].map { name in
+            let text = try String(contentsOfFile: "\(root)/sip-profiles/\(name).yaml", encoding: .utf8)
+                .replacing("127.0.0.1:50", with: "[::1]:50")
+            return ProfileSet.Item(file: name, profile: try NodeProfile.decode(yaml: text, file: name))
+        }
+        _ = try ProfileSet(checking: items)
+        guard case .center(let center) = items[1].profile else { throw WrongRole() }
+        #expect(center.media.address == .v6(0, 1))
+        #expect(center.common.sip.host(of: try #require(center.common.sip.listeners.first)) == "[::1]")
+    }
+
+    /// Also checks that the files which the profiles name are there.
+    @Test func theShippedFolderLoads() throws {
+        #expect(try ProfileSet.load(directory: root + "/sip-profiles").items.count == 4)
+    }
+
+    @Test func aMenuThatIsNotThereIsNamed() throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("tandem-\(UUID()).yaml")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try Minimal.center.replacing("{echo: true}", with: "{menu: no/such.yaml}")
+            .write(to: file, atomically: true, encoding: .utf8)
+        do {
+            _ = try NodeProfile.load(file: file.path)
+            Issue.record("loaded")
+        } catch let error as ProfileProblems {
+            let folder = file.deletingLastPathComponent().path
+            #expect(
+                error.description
+                    == "\(file.path): lines.9196.menu: found \"no/such.yaml\", "
+                    + "expected a readable file; \(folder)/no/such.yaml is none")
+        }
+    }
+
     @Test func anEmptyFolderIsOneClearLine() throws {
         do {
             _ = try ProfileSet.load(directory: "/nowhere")
