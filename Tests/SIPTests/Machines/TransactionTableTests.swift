@@ -13,7 +13,10 @@ private struct Note: TransactionRecord {
     @Test func equalHashesNeverMix() throws {
         var table = TransactionTable<Note>(limit: 10)
         var slots: [UInt32] = []
-        for name in ["a", "b", "c"] { slots.append(try #require(table.insert(Note(text: name), hash: 5))) }
+        for name in ["a", "b", "c"] {
+            let slot = table.insert(Note(text: name), hash: 5)
+            slots.append(try #require(slot))
+        }
         func find(_ name: String) -> UInt32? { table.find(5) { $0.text == name } }
         #expect(["a", "b", "c"].map(find) == slots)
         table.remove(slots[1])
@@ -32,7 +35,8 @@ private struct Note: TransactionRecord {
         var kept: [(UInt64, String)] = []
         for index in 0..<3_000 {
             let hash = random.next()
-            let slot = try #require(table.insert(Note(text: "\(index)"), hash: hash))
+            let inserted = table.insert(Note(text: "\(index)"), hash: hash)
+            let slot = try #require(inserted)
             if index % 3 == 0 { table.remove(slot) } else { kept.append((hash, "\(index)")) }
         }
         #expect(table.count == kept.count)
@@ -41,13 +45,15 @@ private struct Note: TransactionRecord {
 
     @Test func slotsAreUsedAgainUnderANewGeneration() throws {
         var table = TransactionTable<Note>(limit: 1)
-        let first = try #require(table.insert(Note(text: "a"), hash: 1))
+        let inserted = table.insert(Note(text: "a"), hash: 1)
+        let first = try #require(inserted)
         let generation = table.generation(of: first)
         let refused = table.insert(Note(text: "b"), hash: 2)
         #expect(refused == nil)
         table.remove(first)
         #expect(!table.isLive(slot: first, generation: generation))
-        #expect(table.insert(Note(text: "b"), hash: 2) == first)
+        let second = table.insert(Note(text: "b"), hash: 2)
+        #expect(second == first)
         #expect(!table.isLive(slot: first, generation: generation))
         #expect(!table.isLive(slot: 99, generation: 1))
     }
@@ -68,7 +74,8 @@ private struct Note: TransactionRecord {
             live.remove(entry.ticket)
         }
         #expect(order == [1, 2, 3], "the third was set while the clock stood at 1 s")
-        #expect(clock.first(where: { live.contains($0.ticket) }) == nil)
+        let rest = clock.first { live.contains($0.ticket) }
+        #expect(rest == nil)
     }
 
     @Test func cancelledTimersAreForgotten() {
@@ -76,7 +83,8 @@ private struct Note: TransactionRecord {
         let key = TransactionTimer.nonInviteClient(.e)
         let gone = (0..<5_000).map { _ in clock.schedule(key, of: 1, after: .seconds(1), now: .zero) }
         let kept = clock.schedule(key, of: 2, after: .seconds(1), now: .zero)
-        #expect(clock.first { $0.ticket == kept }?.slot == 2)
+        let found = clock.first { $0.ticket == kept }
+        #expect(found?.slot == 2)
         #expect(Set(gone).count == 5_000)
     }
 }
