@@ -11,14 +11,15 @@ public struct MediaStream: Sendable {
     public static let maximumPacketBytes = RTPHeader.byteCount + 480
 
     public struct Options: Hashable, Sendable {
-        public var source: SourcePolicy
+        /// Take media from wherever the first come, whatever signalling says, for callers behind NAT.
+        public var allowsNAT: Bool
         /// Tell `timedOut` when nothing was heard for so long while the other side should send; nil never does.
         public var timeout: Duration?
         /// Listen for tones where no telephone-events are agreed.
         public var inBandDigits: Bool
 
-        public init(source: SourcePolicy = SourcePolicy(), timeout: Duration? = nil, inBandDigits: Bool = true) {
-            self.source = source
+        public init(allowsNAT: Bool = false, timeout: Duration? = nil, inBandDigits: Bool = true) {
+            self.allowsNAT = allowsNAT
             self.timeout = timeout
             self.inBandDigits = inBandDigits
         }
@@ -74,7 +75,7 @@ public struct MediaStream: Sendable {
         timestamp = UInt32(truncatingIfNeeded: first >> 32)
         sequence = UInt16(truncatingIfNeeded: random.next())
         canonicalName = random.next()
-        latch = SourceLatch(policy: options.source)
+        latch = SourceLatch(allowsNAT: options.allowsNAT)
         lastHeard = now
     }
 
@@ -92,10 +93,14 @@ public struct MediaStream: Sendable {
     // MARK: Commands
 
     /// Takes what offer and answer agreed, the first time or anew. A changed address opens the latch.
-    /// - Parameter former: where the call's media went at its former owner; used at once, until the source shows itself.
-    public mutating func apply(_ agreement: MediaAgreement, former: Endpoint? = nil, now: MonotonicTime) {
+    /// - Parameters:
+    ///   - signalledFrom: where the caller's signalling comes from; its media may too. Nil leaves what was said before.
+    ///   - former: where the call's media went at its former owner; used at once, until the source shows itself.
+    public mutating func apply(
+        _ agreement: MediaAgreement, signalledFrom: IPAddress? = nil, former: Endpoint? = nil, now: MonotonicTime
+    ) {
         let received = receives
-        latch.signal(agreement.remoteRTP, former: former)
+        latch.signal(agreement.remoteRTP, from: signalledFrom, former: former)
         codec = agreement.codec
         frame = agreement.ptimeMs * 8
         payloadType = agreement.payloadType

@@ -1,18 +1,5 @@
 import Primitives
 
-/// Whose packets a stream takes (the profile's choice for a caller).
-public struct SourcePolicy: Hashable, Sendable {
-    /// Where the caller's signalling comes from; its media may come from there too.
-    public var signallingAddress: IPAddress?
-    /// Take the first source whatever its address, for callers behind NAT.
-    public var allowsNAT: Bool
-
-    public init(signallingAddress: IPAddress? = nil, allowsNAT: Bool = false) {
-        self.signallingAddress = signallingAddress
-        self.allowsNAT = allowsNAT
-    }
-}
-
 /// Symmetric RTP (RFC 4961): finds the address that media really come from, and sends there. A source other than the
 /// signalled one must send two packets before it is believed; once latched, another one must send three, from an
 /// allowed address, after the first was silent for a second.
@@ -25,8 +12,11 @@ struct SourceLatch: Sendable {
 
     private static let silence = Duration.seconds(1)
 
-    private let policy: SourcePolicy
+    /// Take the first source whatever its address, for callers behind NAT.
+    private let allowsNAT: Bool
     private var signalled: Endpoint?
+    /// Where the caller's signalling comes from; its media may come from there too.
+    private var signalledFrom: IPAddress?
     /// Where media went before a takeover; used until the source shows itself.
     private var former: Endpoint?
     private(set) var latched: Endpoint?
@@ -34,13 +24,14 @@ struct SourceLatch: Sendable {
     private var candidatePackets = 0
     private var lastHeard = MonotonicTime.zero
 
-    init(policy: SourcePolicy) { self.policy = policy }
+    init(allowsNAT: Bool) { self.allowsNAT = allowsNAT }
 
     /// Where to send: the latched source, else the former one, else what was signalled.
     var destination: Endpoint? { latched ?? former ?? signalled }
 
     /// Takes what signalling says; a change opens the latch. An unspecified address is a hold and changes nothing else.
-    mutating func signal(_ endpoint: Endpoint, former: Endpoint?) {
+    mutating func signal(_ endpoint: Endpoint, from address: IPAddress?, former: Endpoint?) {
+        signalledFrom = address ?? signalledFrom
         if endpoint.address.isUnspecified, signalled != nil { return }
         if endpoint != signalled || former != nil {
             latched = nil
@@ -53,11 +44,11 @@ struct SourceLatch: Sendable {
 
     /// Whether the policy lets packets in from there.
     func permits(_ address: IPAddress) -> Bool {
-        if address == signalled?.address || address == policy.signallingAddress || address == former?.address {
+        if address == signalled?.address || address == signalledFrom || address == former?.address {
             return true
         }
         // Behind NAT anyone may come first, but nobody else after.
-        return policy.allowsNAT && (latched == nil || latched?.address == address)
+        return allowsNAT && (latched == nil || latched?.address == address)
     }
 
     mutating func admit(_ source: Endpoint, now: MonotonicTime) -> Verdict {

@@ -9,7 +9,9 @@ import Testing
     static let otherPort = Endpoint(caller.address, port: 7000)
 
     static func rig(signalling: IPAddress? = nil, nat: Bool = false, timeout: Duration? = nil) -> Rig {
-        Rig(options: .init(source: SourcePolicy(signallingAddress: signalling, allowsNAT: nat), timeout: timeout))
+        var rig = Rig(nil, options: .init(allowsNAT: nat, timeout: timeout))
+        rig.stream.apply(agreement(), signalledFrom: signalling, now: rig.now)
+        return rig
     }
 
     @Test func theSignalledSourceIsBelievedAtOnce() {
