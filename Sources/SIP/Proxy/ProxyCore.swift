@@ -58,14 +58,11 @@ public struct ProxyCore: Sendable {
     }
 
     /// A branch for a request of the proxy's own.
-    public mutating func newBranch() -> String { Via.magicCookie + random.hex(16) }
+    public mutating func newBranch() -> String { BranchText.make(random.next(), mark: nil) }
 
     /// A branch for a request that is forwarded with a transaction: unique, with the loop mark of §16.6 step 8.
     public mutating func branch(for request: Message) -> String {
-        var branch = newBranch()
-        branch += "."
-        branch += hexadecimal(loopMark(of: request))
-        return branch
+        BranchText.make(random.next(), mark: loopMark(of: request))
     }
 
     /// A branch for a request that is forwarded without a transaction, such as the ACK for a 2xx. Repetitions get the
@@ -79,21 +76,18 @@ public struct ProxyCore: Sendable {
         }
         hash.combine(request.callID)
         hash.combine(UInt64(request.cseq.number) << 8 | request.method.hashCode)
-        return "\(Via.magicCookie)\(hexadecimal(hash.value)).\(hexadecimal(loopMark(of: request)))"
+        return BranchText.make(hash.value, mark: loopMark(of: request))
     }
 
     /// Step 4: a Via of ours whose branch has the mark that this request would get now means that nothing changed since
     /// it was here; with another mark it is a spiral, which is legitimate. As RFC 5393 §4.2 demands, the mark covers
     /// what routing decides by, and no Via.
     private func isLooping(_ request: Message) -> Bool {
-        var mark: String?
         for via in request.via {
             guard own.contains(OwnAddress(host: via.host, port: via.port ?? 5060)),
-                let branch = via.branch, let dot = branch.lastIndex(of: ".")
+                let mark = via.branch.flatMap(BranchText.mark)
             else { continue }
-            let expected = mark ?? hexadecimal(loopMark(of: request))
-            mark = expected
-            if branch[branch.index(after: dot)...] == expected { return true }
+            if mark == loopMark(of: request) { return true }
         }
         return false
     }
@@ -110,15 +104,8 @@ public struct ProxyCore: Sendable {
             hash.combine(UInt64(route.uri.port ?? 0))
         }
         hash.combine(request.callID)
-        hash.combine(request.from.tag ?? "")
-        hash.combine(request.to.tag ?? "")
         hash.combine(UInt64(request.cseq.number))
         return hash.value
-    }
-
-    private func hexadecimal(_ value: UInt64) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
     /// A Record-Route value (§16.6 step 4), loose by its `lr`, without a user so that it is known again.

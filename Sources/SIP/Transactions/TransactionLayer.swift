@@ -6,8 +6,8 @@ import Primitives
 /// It has no clock and no socket: give it `now` with each call, perform its outputs in order, and call `fire(now:)`
 /// when `nextDeadline()` has come.
 ///
-/// A finished transaction lingers up to 64 × T1 (RFC 6026) as a record of about 300 bytes without messages, except
-/// that servers keep the final response that they may have to repeat.
+/// A finished transaction lingers up to 64 × T1 (RFC 6026) and costs about 400 bytes meanwhile. Of messages it keeps
+/// only a final response, or an ACK, that it may have to repeat.
 public struct TransactionLayer: Sendable {
     public let timers: TransactionTimers
     var servers: TransactionTable<ServerRecord>
