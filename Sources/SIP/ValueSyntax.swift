@@ -38,13 +38,14 @@ enum ValueSyntax {
     static func address(
         _ value: Range<Int>, of bytes: UnsafeRawBufferPointer, text: UnsafeMutableRawPointer
     ) -> NameAddress? {
+        guard let last = value.last, bytes[last] != HeaderSyntax.semicolon else { return nil }
         guard let uriRange = URISyntax.uriRange(inAddress: value, of: bytes) else { return nil }
         guard let parsed = cosip_parse_address(cString(value, in: text)), let url = parsed.pointee.url else {
             return nil
         }
         guard let uri = uri(url, from: uriRange, of: bytes) else { return nil }
-        let (parameters, isUnique) = parameters(parsed.pointee.gen_params, unique: "tag")
-        guard isUnique else { return nil }
+        let (parameters, isSound) = parameters(parsed.pointee.gen_params, unique: "tag")
+        guard isSound else { return nil }
         return NameAddress(
             displayName: parsed.pointee.displayname.flatMap(displayName), uri: uri, parameters: parameters)
     }
@@ -59,6 +60,9 @@ enum ValueSyntax {
     static func via(
         _ value: Range<Int>, of bytes: UnsafeRawBufferPointer, text: UnsafeMutableRawPointer
     ) throws(Problem) -> Via {
+        // libosip2 takes a last semicolon with nothing behind it; a parameter added there would be cut off.
+        guard let last = value.last, bytes[last] != HeaderSyntax.semicolon, HeaderSyntax.isBalanced(value, in: bytes)
+        else { throw .malformed(.via) }
         guard let parsed = cosip_parse_via(cString(value, in: text)),
             let version = parsed.pointee.version, strcmp(version, "2.0") == 0,
             let transportName = parsed.pointee.protocol, let hostText = parsed.pointee.host,
@@ -143,27 +147,28 @@ enum ValueSyntax {
         return uri
     }
 
-    /// - Parameter name: a parameter that may not stand twice.
+    /// - Parameter name: a parameter that may not stand twice, nor without a value.
     private static func parameters(
         _ list: osip_list_t, unique name: StaticString? = nil
-    ) -> (values: [Parameter], isUnique: Bool) {
+    ) -> (values: [Parameter], isSound: Bool) {
         guard list.nb_elt > 0 else { return ([], true) }
         var list = list
         var result: [Parameter] = []
         result.reserveCapacity(Int(list.nb_elt))
         var seen = false
-        var isUnique = true
+        var isSound = true
         var node = cosip_first(&list)
         while let current = node {
             node = cosip_next(current)
             guard let parameter = cosip_parameter(current), let text = parameter.pointee.gname else { continue }
             if let name, equals(text, name) {
-                if seen { isUnique = false }
+                // A flag or an empty value names no dialog either.
+                if seen || parameter.pointee.gvalue.map({ $0.pointee == 0 }) ?? true { isSound = false }
                 seen = true
             }
             result.append(Parameter(String(cString: text), parameter.pointee.gvalue.map(unquoted)))
         }
-        return (result, isUnique)
+        return (result, isSound)
     }
 
     /// Without case; `literal` in lower case.

@@ -114,6 +114,11 @@ enum Corpus {
         Case(name: "unclosed-bracket", verdict: .reject(400), reason: "a URI that never ends"),
         Case(name: "text-after-bracket", verdict: .reject(400), reason: "libosip2 skips it"),
         Case(name: "two-from-tags", verdict: .reject(400), reason: "which one is the dialog's?"),
+        Case(name: "empty-to-tag", verdict: .reject(400), reason: "names no dialog, and is no reason to add another"),
+        Case(name: "semicolon-ends-via", verdict: .reject(400), reason: "a parameter added there would be lost"),
+        Case(name: "semicolon-ends-to", verdict: .reject(400), reason: "a tag added there would be lost"),
+        Case(
+            name: "unclosed-quote-in-via", verdict: .reject(400), reason: "a parameter added there would be part of it"),
         Case(name: "two-branches", verdict: .reject(400), reason: "which one is the transaction's?"),
         Case(name: "empty-via", verdict: .reject(400), reason: "a Via line without value"),
         Case(name: "via-version-seven", verdict: .reject(400), reason: "another version in Via"),
