@@ -25,7 +25,7 @@ public struct OperationSignature: Sendable, Hashable {
     public var arguments: [String: Argument]
     /// Result name → the values that come with it.
     public var results: [String: [String: Value]]
-    /// Runs under an operation id that its read-back fixed, and answers `unknown` when its outcome is in doubt.
+    /// Runs under an operation id that its read-back fixed.
     public var movesMoney: Bool
 
     public init(
@@ -39,7 +39,7 @@ public struct OperationSignature: Sendable, Hashable {
 
     public var needsLogin: Bool { arguments.values.contains(.loggedInCustomer) }
     /// What a call without an answer in time counts as.
-    public var resultWithoutAnswer: String { movesMoney ? "unknown" : "unavailable" }
+    public var resultWithoutAnswer: String { results["unknown"] == nil ? "unavailable" : "unknown" }
 }
 
 /// The operations that menus may call.
@@ -55,8 +55,8 @@ public struct OperationCatalogue: Sendable {
         OperationSignature(
             "login", arguments: ["customer": .text, "pin": .secret],
             results: [
-                "ok": [:], "wrong-pin": ["remaining": .integer], "locked": [:], "unknown-customer": [:],
-                "unavailable": [:],
+                // The bank does not tell an unknown customer from a wrong PIN.
+                "ok": [:], "wrong-pin": ["remaining": .integer], "locked": [:], "unavailable": [:],
             ]),
         OperationSignature(
             "balance", arguments: ["customer": .loggedInCustomer],
@@ -67,12 +67,15 @@ public struct OperationCatalogue: Sendable {
                 "ok": [
                     "transactions": .list([
                         "date": .date, "amount_minor": .integer, "currency": .text,
-                        "kind": .oneOf(["opening", "transfer-in", "transfer-out", "other"]), "counterparty": .text,
+                        "kind": .oneOf(["opening", "transfer-in", "transfer-out"]), "counterparty": .text,
                     ])
                 ], "unavailable": [:],
             ]),
         OperationSignature(
-            "check-payee", arguments: ["payee": .text], results: ["ok": [:], "unknown": [:], "unavailable": [:]]),
+            "check-payee", arguments: ["payee": .text],
+            results: [
+                "ok": [:], "refused": ["reason": .oneOf(["unknown-payee", "same-account"])], "unavailable": [:],
+            ]),
         OperationSignature(
             "transfer", arguments: ["customer": .loggedInCustomer, "payee": .text, "amount_minor": .amount],
             results: [
@@ -80,14 +83,15 @@ public struct OperationCatalogue: Sendable {
                 "refused": [
                     "reason": .oneOf([
                         "insufficient", "daily-limit", "single-limit", "unknown-payee", "same-account", "frozen",
+                        "invalid-amount", "no-account", "different-request",
                     ])
                 ], "unknown": [:], "unavailable": [:],
             ], movesMoney: true),
         OperationSignature(
             "report-card", arguments: ["customer": .loggedInCustomer],
-            results: ["done": [:], "already": [:], "unavailable": [:]]),
+            results: ["done": [:], "already": [:], "unknown": [:], "unavailable": [:]]),
         OperationSignature(
             "change-pin", arguments: ["customer": .loggedInCustomer, "old": .optionalSecret, "new": .secret],
-            results: ["done": [:], "weak": [:], "unavailable": [:]]),
+            results: ["done": [:], "weak": [:], "unknown": [:], "unavailable": [:]]),
     ])
 }

@@ -41,13 +41,15 @@ extension MenuMachine {
     ) -> PromptItem.Content? {
         guard let value else { return nil }
         switch form {
-        case .amount(let source):
+        case .amount(let source, let unsigned):
             let currency =
                 switch source {
                 case .code(let code): code
                 case .variable(let name): (locals[name] ?? variables[name])?.asText ?? ""
                 }
-            return value.asInteger.map { .amount(minor: $0, currency: currency) }
+            return value.asInteger.map {
+                .amount(minor: unsigned ? Int64(clamping: $0.magnitude) : $0, currency: currency)
+            }
         case .number: return value.asInteger.map { .number($0) }
         case .count: return value.asInteger.map { .count($0) }
         case .decimal: return value.asText.map { .decimal($0) }

@@ -208,7 +208,9 @@ extension MenuMachine {
     mutating func conclude(_ result: String, _ values: [String: MenuValue], _ turn: inout Turn) {
         guard case .operation(let step)? = definition.states[state]?.kind else { return }
         cancel(.operation, &turn)
-        let branch = step.results[result] ?? step.results[step.signature.resultWithoutAnswer]
+        // A bank may know more words than the catalogue: what is not listed was not done.
+        let branch =
+            step.results[result] ?? step.results["unavailable"] ?? step.results[step.signature.resultWithoutAnswer]
         guard let branch else { return end("menu-error", &turn) }
         follow(branch, values: values, &turn)
     }

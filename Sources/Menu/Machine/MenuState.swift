@@ -136,7 +136,8 @@ struct MenuBranch: Sendable {
 /// One item of a `say` list, before variables are filled in.
 indirect enum SayTemplate: Sendable, Equatable {
     enum Form: Sendable, Equatable {
-        case amount(currency: CurrencySource)
+        /// `unsigned` leaves a minus out, where the words around it say which way the money went.
+        case amount(currency: CurrencySource, unsigned: Bool)
         case number, count, decimal, date, monthDay, currencyName
         case digits(groups: [Int])
     }

@@ -1,4 +1,4 @@
-import Speech
+import Primitives
 import StrictYAML
 
 extension MenuReading {
@@ -13,12 +13,12 @@ extension MenuReading {
             let start = map.require("from").flatMap { clock($0) }
             let end = map.require("to").flatMap { clock($0) }
             let offset = map.require("utc-offset").flatMap(self.offset)
-            let closed = (map.take("closed-on")?.list("a list of dates") ?? []).compactMap { day -> Int? in
-                guard let date = CivilDate(day.text("a date") ?? "") else {
+            let closed = (map.take("closed-on")?.list("a list of dates") ?? []).compactMap { day -> Int64? in
+                guard let date = WallTime((day.text("a date") ?? "") + "T00:00:00Z") else {
                     day.fail("found \(day.found), expected a date such as 2026-10-01")
                     return nil
                 }
-                return CivilCalendar.days(of: date)
+                return date.day()
             }
             map.finish()
             if let days, let start, let end, let offset {

@@ -46,7 +46,8 @@ extension MenuReading {
         if keys.contains("amount") {
             guard let name = map.require("amount").flatMap({ local($0, locals) }) else { return nil }
             let currency = map.take("currency").flatMap { currencySource($0, locals) } ?? .code("CNY")
-            return .value(.amount(currency: currency), variable: name, place)
+            let unsigned = map.take("unsigned").flatMap { $0.boolean() } ?? false
+            return .value(.amount(currency: currency, unsigned: unsigned), variable: name, place)
         }
         if keys.contains("digits") {
             guard let name = map.require("digits").flatMap({ local($0, locals) }) else { return nil }

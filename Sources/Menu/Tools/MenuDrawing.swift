@@ -41,8 +41,12 @@ public enum MenuDrawing {
                 labels[edge.to, default: []].append(edge.label)
             }
             for to in order {
-                let label = labels[to, default: []].filter { !$0.isEmpty }.joined(separator: ", ")
-                lines.append("  \(quote(name)) -> \(quote(to)) [label=\(quote(label))];")
+                let words = labels[to, default: []].filter { !$0.isEmpty }
+                // The ways of those who press nothing useful are many and alike: they stay in the background.
+                let isFaint = !words.isEmpty && Set(words).isSubset(of: ["no input", "wrong"])
+                let style = isFaint ? ", color=\"#cccccc\", fontcolor=\"#aaaaaa\", constraint=false" : ""
+                lines.append(
+                    "  \(quote(name)) -> \(quote(to)) [label=\(quote(words.joined(separator: ", ")))\(style)];")
             }
         }
         return (lines + ["}", ""]).joined(separator: "\n")

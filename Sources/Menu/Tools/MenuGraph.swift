@@ -9,6 +9,10 @@ struct MenuGraph {
         /// Whether the caller did something for it.
         var needsInput: Bool
         var place: MenuPlace
+        var kind = Kind.plain
+
+        enum Kind { case plain, toLogin, wanted }
+        var isLogin: Bool { kind != .plain }
     }
 
     let definition: MenuDefinition
@@ -18,6 +22,18 @@ struct MenuGraph {
         self.definition = definition
         var edges: [String: [Edge]] = [:]
         for name in definition.stateNames { edges[name] = Self.edges(of: name, definition) }
+        // A state behind the login is met by strangers only if something before the login leads to it.
+        let open = edges.values.joined().filter { definition.states[$0.from]?.needsLogin != true && !$0.isLogin }
+        let guarded = Set(open.map(\.to)).union([definition.start])
+        for (name, list) in edges {
+            edges[name] = list.filter { edge in
+                switch edge.kind {
+                case .plain: true
+                case .toLogin: guarded.contains(edge.from)
+                case .wanted: guarded.contains(edge.to)
+                }
+            }
+        }
         self.edges = edges
     }
 
@@ -66,7 +82,7 @@ struct MenuGraph {
                 result.append(
                     Edge(
                         from: name, to: to, label: note.isEmpty ? label : "\(label) (\(note))", needsInput: input,
-                        place: branch.place))
+                        place: branch.place, kind: note == "wanted" ? .wanted : .plain))
             }
         }
         func addKeys(_ keys: [KeypadDigit: MenuBranch]) {
@@ -76,7 +92,9 @@ struct MenuGraph {
         }
         if state.needsLogin, let login = definition.login {
             result.append(
-                Edge(from: name, to: login.state, label: "not logged in", needsInput: false, place: state.place))
+                Edge(
+                    from: name, to: login.state, label: "not logged in", needsInput: false, place: state.place,
+                    kind: .toLogin))
         }
         if let question = state.question {
             add(question.noInput.exhausted, "no input", input: false)

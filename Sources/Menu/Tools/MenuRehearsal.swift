@@ -58,9 +58,7 @@ struct MenuRehearsal {
         startedAt = time
     }
 
-    private var wall: WallTime {
-        WallTime(secondsSince1970: startedAt.secondsSince1970 + now.nanoseconds / 1_000_000_000)
-    }
+    private var wall: WallTime { startedAt + (now - .zero) }
 
     mutating func start() { send(.entered) }
 

@@ -29,7 +29,7 @@ struct ScriptReading {
 
     private func time(_ value: YAMLValue) -> WallTime? {
         guard let time = WallTime(value.text("a time") ?? "") else {
-            value.fail("found \(value.found), expected a time in UTC such as 2026-11-23T02:00")
+            value.fail("found \(value.found), expected a time in UTC such as 2026-11-23T02:00:00Z")
             return nil
         }
         return time

@@ -72,7 +72,9 @@ public struct RehearsalBank: MenuBank, Sendable {
             return BankAnswer("ok", ["amount_minor": .integer(balance(customer)), "currency": "CNY"])
         case "statement":
             return BankAnswer("ok", ["transactions": .list(Array((bookings[customer] ?? []).prefix(5)))])
-        case "check-payee": return BankAnswer(opening(text("payee")) == nil ? "unknown" : "ok")
+        case "check-payee":
+            if opening(text("payee")) == nil { return BankAnswer("refused", ["reason": "unknown-payee"]) }
+            return BankAnswer("ok")
         case "transfer":
             guard case .integer(let amount)? = operation.arguments["amount_minor"] else {
                 return BankAnswer("unavailable")
@@ -85,9 +87,8 @@ public struct RehearsalBank: MenuBank, Sendable {
     }
 
     private mutating func login(_ customer: String, _ pin: MenuArgument?) -> BankAnswer {
-        guard opening(customer) != nil else { return BankAnswer("unknown-customer") }
         guard case .secret(let digits)? = pin else { return BankAnswer("unavailable") }
-        let isRight = digits.withBytes { $0.elementsEqual(Self.pin.utf8) }
+        let isRight = opening(customer) != nil && digits.withBytes { $0.elementsEqual(Self.pin.utf8) }
         if wrongPINs[customer, default: 0] >= 3 { return BankAnswer("locked") }
         if isRight {
             wrongPINs[customer] = nil
