@@ -2,6 +2,8 @@
 enum AmountEntry {
     /// More digits than this before the point are refused: larger sums have no place on a telephone.
     static let wholeDigits = 12
+    /// One key more than any amount has.
+    static let keyLimit = wholeDigits + 4
 
     /// Minor units of two decimals; nil when it is no amount: two points, three decimals, nothing at all.
     static func minorUnits(_ keys: some Sequence<UInt8>, point: UInt8) -> Int64? {

@@ -147,11 +147,9 @@ extension MenuMachine {
                 if minimum == maximum { schedule(.swallowHash, rule.swallowHash, &turn) }
                 return completeEntry(&turn)
             }
-        case .amount(let point, _):
-            // Longer than any amount: more digits could only make it another one.
-            if typed.count > AmountEntry.wholeDigits + 3 || typed.filter({ $0 == point.ascii }).count > 1 {
-                return mistake(&turn)
-            }
+        case .amount:
+            // What is too long is no amount any more, but must be swallowed up to its end: its tail would be another.
+            if typed.count > AmountEntry.keyLimit { typed.removeLast() }
         }
         schedule(.interDigit, question.interDigit, &turn)
     }
