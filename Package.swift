@@ -7,6 +7,8 @@ let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 
 let values: [Target] = [
@@ -27,15 +29,24 @@ let values: [Target] = [
 let services: [Target] = [
     .target(name: "Store", dependencies: ["Primitives", "Session", "Banking", grdb]),
     .target(name: "CDatagram"),
-    .target(name: "Network", dependencies: ["Primitives", "CDatagram", "SIP", nioCore, nioPosix]),
-    .target(name: "Prompts", dependencies: ["Primitives", "Speech", "Media", "SDP"]),
+    .target(name: "NetworkIO", dependencies: ["Primitives", "CDatagram", "SIP", nioCore, nioPosix]),
+    .target(name: "Telemetry", dependencies: [logging, .product(name: "CoreMetrics", package: "swift-metrics")]),
+    .target(name: "MediaPlane", dependencies: ["Primitives", "SDP", "Media", "CDatagram", "NetworkIO"]),
+    .target(name: "Prompts", dependencies: ["Primitives", "Speech", "Media", "SDP", "StrictYAML"]),
+    .target(
+        name: "HTTPKit",
+        dependencies: ["Primitives", "NetworkIO", logging, nioCore, nioPosix, hummingbird, nioHTTP1]),
+    .target(
+        name: "NodeRuntime",
+        dependencies: ["Primitives", "Session", "Store", "Banking", "Profiles", "NetworkIO", "HTTPKit", "Telemetry", logging]),
 ]
 
 let roles: [Target] = [
     .target(
         name: "Center",
         dependencies: [
-            "Primitives", "SIP", "SDP", "Media", "Menu", "Speech", "Banking", "Routing", "Session", "Store",
+            "Primitives", "SIP", "SDP", "Media", "Menu", "Speech", "Banking", "Routing", "Session", "Store", "StrictYAML",
+            "NetworkIO", "MediaPlane", "Prompts", "Profiles", "NodeRuntime", "Telemetry", "HTTPKit", logging,
         ])
 ]
 

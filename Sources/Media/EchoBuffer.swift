@@ -18,12 +18,18 @@ struct EchoBuffer: Sendable {
         let surplus = max(0, min(count, count + size - bound))
         start = (start + surplus) % Self.capacity
         count -= surplus
-        var place = (start + count) % Self.capacity
-        for byte in payload.prefix(size) {
-            bytes[place] = source == codec ? byte : G711.encode(G711.decode(byte, as: source), as: codec)
-            place = (place + 1) % Self.capacity
-        }
+        let first = min(size, Self.capacity - (start + count) % Self.capacity)
+        put(UnsafeRawBufferPointer(rebasing: payload[..<first]), at: (start + count) % Self.capacity, source, codec)
+        put(UnsafeRawBufferPointer(rebasing: payload[first..<size]), at: 0, source, codec)
         count += size
+    }
+
+    private mutating func put(_ part: UnsafeRawBufferPointer, at place: Int, _ source: Codec, _ codec: Codec) {
+        bytes.withUnsafeMutableBytes { ring in
+            let room = UnsafeMutableRawBufferPointer(rebasing: ring[place..<place + part.count])
+            if source == codec { return room.copyMemory(from: part) }
+            for index in part.indices { room[index] = G711.encode(G711.decode(part[index], as: source), as: codec) }
+        }
     }
 
     /// Gives a frame back; false and silence when less is there.
@@ -32,7 +38,12 @@ struct EchoBuffer: Sendable {
             frame.update(repeating: G711.silence(codec), count: wanted)
             return false
         }
-        for index in 0..<wanted { frame[index] = bytes[(start + index) % Self.capacity] }
+        let first = min(wanted, Self.capacity - start)
+        bytes.withUnsafeBufferPointer { ring in
+            guard let base = ring.baseAddress else { return }
+            frame.update(from: base + start, count: first)
+            (frame + first).update(from: base, count: wanted - first)
+        }
         start = (start + wanted) % Self.capacity
         count -= wanted
         return true

@@ -1,6 +1,6 @@
 import Glibc
 import Media
-import Network
+import NetworkIO
 import Primitives
 import Synchronization
 
@@ -66,6 +66,8 @@ public final class MediaLoop: Sendable {
         standstill: @escaping @Sendable (Duration) -> Void = { _ in },
         report: @escaping @Sendable (StreamID, MediaEvent) -> Void
     ) throws(SocketError) -> MediaLoop {
+        // Two sockets a stream, and room for everything else that the process has open.
+        DescriptorLimit.raise(to: min(configuration.streamLimit, ports.capacity) * 2 + 1024)
         let counters = MediaLoopCounters()
         var settings = LoopConfiguration(name: configuration.name, listeners: [])
         settings.mailboxCapacity = configuration.mailboxCapacity

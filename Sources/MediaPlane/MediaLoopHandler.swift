@@ -1,5 +1,5 @@
 import Media
-import Network
+import NetworkIO
 import Primitives
 
 /// What other threads say to a media loop.
@@ -25,7 +25,9 @@ struct MediaLoopHandler: DatagramHandler {
     private let library: ClipLibrary
 
     private var worker: StreamWorker
-    private var slots: [StreamSlot?] = []
+    private let slots: SlotTable
+    /// How many places of the table were ever used.
+    private var used = 0
     /// The tick at which each slot is served next, apart from the slots so that a tick looks through few cache lines.
     private var due: [Int64] = []
     private var freeSlots: [Int] = []
@@ -47,6 +49,7 @@ struct MediaLoopHandler: DatagramHandler {
         self.report = report
         self.standstill = standstill
         worker = StreamWorker(random: SeededRandom(seed: seed))
+        slots = SlotTable(capacity: configuration.streamLimit)
     }
 
     // MARK: Messages
@@ -68,12 +71,12 @@ struct MediaLoopHandler: DatagramHandler {
         let place: Int
         if let free = freeSlots.popLast() {
             place = free
-            slots[place] = slot
         } else {
-            place = slots.count
-            slots.append(slot)
+            place = used
+            used += 1
             due.append(Self.never)
         }
+        slots.put(slot, at: place)
         places[id] = place
         if places.count == 1 { nextTickTime = now + Self.tick }
         // Into the emptier slice: its next tick is at most two away.
@@ -87,24 +90,24 @@ struct MediaLoopHandler: DatagramHandler {
         guard let place = places[id] else { return }
         switch command {
         case .apply(let agreement, let signalledFrom, let former):
-            slots[place]?.stream.apply(agreement, signalledFrom: signalledFrom, former: former, now: now)
-            slots[place]?.pace()
+            slots[place].pointee.stream.apply(agreement, signalledFrom: signalledFrom, former: former, now: now)
+            slots[place].pointee.pace()
         case .play(let items, let playback, let stopsOnDigit, let loops):
-            let taken = slots[place]?.stream.play(items, id: playback, stopsOnDigit: stopsOnDigit, loops: loops)
+            let taken = slots[place].pointee.stream.play(items, id: playback, stopsOnDigit: stopsOnDigit, loops: loops)
             // Too long a list is as good as spoken: the call must not wait for its end.
-            if taken == false { report(id, .finishedPlaying(playback)) }
-        case .echo: slots[place]?.stream.echo()
-        case .stop: slots[place]?.stream.stop()
+            if !taken { report(id, .finishedPlaying(playback)) }
+        case .echo: slots[place].pointee.stream.echo()
+        case .stop: slots[place].pointee.stream.stop()
         case .press(let digits, let pressMs, let pauseMs):
-            _ = slots[place]?.stream.send(digits, pressMs: pressMs, pauseMs: pauseMs)
+            _ = slots[place].pointee.stream.send(digits, pressMs: pressMs, pauseMs: pauseMs)
         case .close: break
         }
     }
 
     private mutating func close(_ id: StreamID, _ now: MonotonicTime) {
         guard let place = places.removeValue(forKey: id) else { return }
-        slots[place]?.finish(worker: &worker, now: now)
-        slots[place] = nil
+        slots[place].pointee.finish(worker: &worker, now: now)
+        slots.remove(at: place)
         load[Int(due[place] & 1)] -= 1
         due[place] = Self.never
         freeSlots.append(place)
@@ -114,7 +117,7 @@ struct MediaLoopHandler: DatagramHandler {
 
     private mutating func mute(_ isMuted: Bool) {
         self.isMuted = isMuted
-        for place in slots.indices { slots[place]?.stream.isMuted = isMuted }
+        for place in places.values { slots[place].pointee.stream.isMuted = isMuted }
     }
 
     // MARK: Ticks
@@ -131,16 +134,17 @@ struct MediaLoopHandler: DatagramHandler {
     }
 
     private mutating func serve(_ place: Int, _ now: MonotonicTime) {
-        guard let step = slots[place]?.step else { return }
+        let step = slots[place].pointee.step
         let services = Int((currentTick - due[place]) / Int64(step)) + 1
-        slots[place]?.serve(services, worker: &worker, now: now)
+        slots[place].pointee.serve(services, worker: &worker, now: now)
         let before = due[place]
         due[place] = before + Int64(services * step)
         if step == 1, (due[place] ^ before) & 1 != 0 {
             load[Int(before & 1)] -= 1
             load[Int(due[place] & 1)] += 1
         }
-        guard !worker.events.isEmpty, let id = slots[place]?.id else { return }
+        guard !worker.events.isEmpty else { return }
+        let id = slots[place].pointee.id
         for event in worker.events { report(id, event) }
         worker.events.removeAll(keepingCapacity: true)
     }
@@ -167,6 +171,7 @@ struct MediaLoopHandler: DatagramHandler {
         for id in Array(places.keys) { close(id, now) }
         publish()
         worker.release()
+        slots.release()
     }
 
     /// The loop has no listeners.

@@ -1,4 +1,4 @@
-import Network
+import NetworkIO
 import Primitives
 import Synchronization
 

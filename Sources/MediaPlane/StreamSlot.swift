@@ -1,7 +1,7 @@
 import CDatagram
 import Glibc
 import Media
-import Network
+import NetworkIO
 import Primitives
 
 /// What serving a tick needs besides the streams: buffers that all of them share, and the sums for the counters.
@@ -175,4 +175,29 @@ extension NTPTime {
         clock_gettime(CLOCK_REALTIME, &time)
         return NTPTime(unixSeconds: Int64(time.tv_sec), nanoseconds: Int64(time.tv_nsec))
     }
+}
+
+/// Room for the streams of a loop, in one piece of memory that never moves. An array would do, but changing an element
+/// of one in place is only what the optimiser chooses to do: here, it copied a kilobyte and counted references for each
+/// packet. Which places are filled is the loop's to know. Freed by `release()`, when all are empty.
+struct SlotTable {
+    private let base: UnsafeMutablePointer<StreamSlot>
+    private let capacity: Int
+
+    init(capacity: Int) {
+        self.capacity = capacity
+        // Pages that no stream ever reached are not resident.
+        base = .allocate(capacity: max(capacity, 1))
+    }
+
+    /// A filled place, to be read and changed where it lies.
+    subscript(place: Int) -> UnsafeMutablePointer<StreamSlot> { base + place }
+
+    func put(_ slot: consuming StreamSlot, at place: Int) {
+        precondition((0..<capacity).contains(place), "place \(place) of \(capacity) streams")
+        (base + place).initialize(to: slot)
+    }
+
+    func remove(at place: Int) { (base + place).deinitialize(count: 1) }
+    func release() { base.deallocate() }
 }

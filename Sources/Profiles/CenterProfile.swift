@@ -55,6 +55,8 @@ public struct CenterProfile: Hashable, Sendable {
         public var dailyLimit_minor: Int64
         public var pinAttempts: Int
         public var pinLock: Duration
+        /// Enter the thousand customers of the demo, each with a well-known PIN. Never for a real bank.
+        public var hasDemoCustomers: Bool
     }
 
     public var common: CommonProfile
@@ -248,12 +250,16 @@ extension CenterProfile.Bank {
             "pin_attempts", .integer(in: 1...10), default: 3, "Wrong PINs in a row that lock the customer.")
         let lock = section.value(
             "pin_lock_s", .seconds(in: 1...604_800), default: .seconds(1_800), "How long the customer stays locked.")
+        let demo = section.value(
+            "demo_customers", .flag, default: false,
+            "Enter customers 10000001 to 10001000 with PIN 246810 at start, for demonstrations only.")
         if daily < single {
             section.refuse(
                 "daily_limit", found: "\"\(ValueKind<Int64>.money.show(daily))\"",
                 expected: "at least single_limit, \(ValueKind<Int64>.money.show(single))")
         }
         return Self(
-            singleLimit_minor: single, dailyLimit_minor: daily, pinAttempts: attempts, pinLock: lock)
+            singleLimit_minor: single, dailyLimit_minor: daily, pinAttempts: attempts, pinLock: lock,
+            hasDemoCustomers: demo)
     }
 }

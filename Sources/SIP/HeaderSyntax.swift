@@ -29,27 +29,41 @@ enum HeaderSyntax {
         return range.upperBound
     }
 
-    /// Whether every quoted string and angle bracket that opens also closes.
-    static func isBalanced(_ range: Range<Int>, in bytes: UnsafeRawBufferPointer) -> Bool {
-        var index = range.lowerBound
-        var inQuotes = false
-        var inBrackets = false
-        while index < range.upperBound {
-            let byte = bytes[index]
-            if inQuotes {
-                if byte == 92 { index += 1 } else if byte == 34 { inQuotes = false }
-            } else if inBrackets {
-                if byte == 62 { inBrackets = false } else if byte == 60 { return false }
-            } else if byte == 34 {
-                inQuotes = true
-            } else if byte == 60 {
-                inBrackets = true
-            } else if byte == 62 {
-                return false
-            }
+    /// Whether `;name` and `;name=value` fill the value to its end. libosip2 takes a last semicolon or equals sign with
+    /// nothing behind it, and quotes that never close: a parameter added behind one would mean something else.
+    static func parametersAreSound(from start: Int, of value: Range<Int>, in bytes: UnsafeRawBufferPointer) -> Bool {
+        let end = value.upperBound
+        var index = start
+        func skipSpaces() { while index < end, isSpace(bytes[index]) { index += 1 } }
+        while index < end {
+            guard bytes[index] == semicolon else { return false }
             index += 1
+            skipSpaces()
+            let name = index
+            while index < end, OctetClass.token.contains(bytes[index]) { index += 1 }
+            guard index > name else { return false }
+            skipSpaces()
+            guard index < end, bytes[index] == 61 else { continue }
+            index += 1
+            skipSpaces()
+            let text = index
+            if index < end, bytes[index] == 34 {
+                index += 1
+                while index < end, bytes[index] != 34 { index += bytes[index] == 92 ? 2 : 1 }
+                guard index < end else { return false }
+                index += 1
+            } else {
+                while index < end, isParameterText(bytes[index]) { index += 1 }
+            }
+            guard index > text else { return false }
+            skipSpaces()
         }
-        return !inQuotes && !inBrackets && index == range.upperBound
+        return true
+    }
+
+    /// Wider than a token: hosts with brackets, URIs and UTF-8 stand in real messages.
+    private static func isParameterText(_ byte: UInt8) -> Bool {
+        byte > 32 && byte != 34 && byte != semicolon && byte != comma && byte != 60 && byte != 62 && byte != 127
     }
 
     static func trim(_ range: Range<Int>, in bytes: UnsafeRawBufferPointer) -> Range<Int> {

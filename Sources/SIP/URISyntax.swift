@@ -42,8 +42,7 @@ enum URISyntax {
             rest = index
         }
         while rest < value.upperBound, HeaderSyntax.isSpace(bytes[rest]) { rest += 1 }
-        guard rest >= value.upperBound || bytes[rest] == 59 else { return nil }
-        guard HeaderSyntax.isBalanced(min(rest, value.upperBound)..<value.upperBound, in: bytes) else { return nil }
+        guard HeaderSyntax.parametersAreSound(from: rest, of: value, in: bytes) else { return nil }
         return isPlain(uri, of: bytes) ? uri : nil
     }
 

@@ -38,7 +38,6 @@ enum ValueSyntax {
     static func address(
         _ value: Range<Int>, of bytes: UnsafeRawBufferPointer, text: UnsafeMutableRawPointer
     ) -> NameAddress? {
-        guard let last = value.last, bytes[last] != HeaderSyntax.semicolon else { return nil }
         guard let uriRange = URISyntax.uriRange(inAddress: value, of: bytes) else { return nil }
         guard let parsed = cosip_parse_address(cString(value, in: text)), let url = parsed.pointee.url else {
             return nil
@@ -60,8 +59,7 @@ enum ValueSyntax {
     static func via(
         _ value: Range<Int>, of bytes: UnsafeRawBufferPointer, text: UnsafeMutableRawPointer
     ) throws(Problem) -> Via {
-        // libosip2 takes a last semicolon with nothing behind it; a parameter added there would be cut off.
-        guard let last = value.last, bytes[last] != HeaderSyntax.semicolon, HeaderSyntax.isBalanced(value, in: bytes)
+        guard HeaderSyntax.parametersAreSound(from: HeaderSyntax.find(59, in: value, of: bytes), of: value, in: bytes)
         else { throw .malformed(.via) }
         guard let parsed = cosip_parse_via(cString(value, in: text)),
             let version = parsed.pointee.version, strcmp(version, "2.0") == 0,

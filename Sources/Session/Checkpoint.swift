@@ -80,15 +80,10 @@ extension Checkpoint: Codable {
 
     /// The bytes that the store keeps.
     public func encoded() throws(CheckpointError) -> [UInt8] {
-        do {
-            let data = try JSONEncoder().encode(self)
-            guard data.count <= Self.sizeLimit else { throw CheckpointError.tooLarge(data.count) }
-            return [UInt8](data)
-        } catch let error as CheckpointError {
-            throw error
-        } catch {
-            throw .malformed("\(error)")
-        }
+        var json = JSONWriter(reserving: 3072)
+        write(to: &json)
+        guard json.bytes.count <= Self.sizeLimit else { throw .tooLarge(json.bytes.count) }
+        return json.bytes
     }
 
     /// Reads what `encoded` wrote, here or on a node of another release; keys it does not know are ignored, since

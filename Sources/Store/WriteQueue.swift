@@ -23,8 +23,8 @@ struct WriteQueue: Sendable {
         var patience: Duration = .seconds(1)
         /// A fence must know soon that the file is locked: its answer to that is to kill the holder.
         var fencePatience: Duration = .milliseconds(100)
-        /// Writes handed to the engine at once.
-        var batch = 256
+        /// Writes handed to the engine at once: about as many as fit the time that a transaction may take.
+        var batch = 64
     }
 
     struct Item: Sendable {

@@ -1,5 +1,5 @@
 import CDatagram
-import Network
+import NetworkIO
 import Primitives
 
 enum Datagrams {

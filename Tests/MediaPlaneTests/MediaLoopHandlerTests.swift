@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 @testable import MediaPlane
-@testable import Network
+@testable import NetworkIO
 
 /// What the loop told, from whichever thread.
 final class Told: Sendable {

@@ -1,10 +1,11 @@
 import Media
-import MediaPlane
-import Network
+import NetworkIO
 import Primitives
 import SDP
 import Synchronization
 import Testing
+
+@testable import MediaPlane
 
 /// The loop on its own thread.
 @Suite(.timeLimit(.minutes(1))) struct MediaLoopTests {
@@ -32,5 +33,13 @@ import Testing
         #expect(pool.available == 2 && loop.counters.streams.load(ordering: .relaxed) == 0)
         #expect(throws: StreamRefusal.busy) { try loop.openStream() }
         #expect(pool.available == 2)
+    }
+
+    @Test func descriptorsAreRaisedForTheCallsAndNeverLowered() {
+        let before = DescriptorLimit.raise(to: 0)
+        #expect(before > 0)
+        let raised = DescriptorLimit.raise(to: before + 10)
+        #expect(raised >= before && raised <= before + 10)
+        #expect(DescriptorLimit.raise(to: 1) == raised)
     }
 }

@@ -1,6 +1,6 @@
 import Media
 import MediaPlane
-import Network
+import NetworkIO
 import Primitives
 import SDP
 import Testing

@@ -1,5 +1,5 @@
 import MediaPlane
-import Network
+import NetworkIO
 import Primitives
 import Testing
 

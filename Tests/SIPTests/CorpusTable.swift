@@ -119,6 +119,8 @@ enum Corpus {
         Case(name: "semicolon-ends-to", verdict: .reject(400), reason: "a tag added there would be lost"),
         Case(
             name: "unclosed-quote-in-via", verdict: .reject(400), reason: "a parameter added there would be part of it"),
+        Case(name: "empty-parameter-value", verdict: .reject(400), reason: "an equals sign with nothing behind it"),
+        Case(name: "parameter-name-with-space", verdict: .reject(400), reason: "a name is a token"),
         Case(name: "two-branches", verdict: .reject(400), reason: "which one is the transaction's?"),
         Case(name: "empty-via", verdict: .reject(400), reason: "a Via line without value"),
         Case(name: "via-version-seven", verdict: .reject(400), reason: "another version in Via"),

@@ -23,7 +23,7 @@ public enum MediaCommand: Sendable {
     /// Take a port pair; answered by `CenterEvent.mediaOpened` or `.mediaRefused`.
     case open
     /// Send and receive as agreed; the first agreement starts the stream.
-    case apply(MediaAgreement, signalledFrom: IPAddress, hearsTones: Bool)
+    case apply(MediaAgreement, signalledFrom: IPAddress)
     /// Speak these clips; answered by `.finishedPlaying` unless stopped.
     case play(PlaybackID, [PlaylistItem])
     case stopPlaying

@@ -172,10 +172,7 @@ extension CenterCore {
 
     mutating func applyAgreement(_ call: inout Call) {
         guard let agreement = call.negotiation.agreement else { return }
-        actions.append(
-            .media(
-                call.handle,
-                .apply(agreement, signalledFrom: call.flow.remote.address, hearsTones: settings.hearsTones)))
+        actions.append(.media(call.handle, .apply(agreement, signalledFrom: call.flow.remote.address)))
     }
 
     /// The call ends before it was answered.

@@ -80,6 +80,9 @@ public struct CenterCore: Sendable {
         case .menus(let menus):
             for (number, menu) in menus { settings.lines[number] = .menu(menu) }
         case .administered(let state): administrative = state
+        case .fenced(let newIdentity):
+            for handle in calls.handles { withCall(handle) { $0.dropWithoutOwnership(&$1) } }
+            settings.identity = newIdentity
         case .shutDown: isShuttingDown = true
         case .endAllCalls:
             for handle in calls.handles { withCall(handle) { $0.hangUp(&$1, .operator, "the node ends") } }

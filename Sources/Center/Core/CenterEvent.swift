@@ -21,6 +21,8 @@ public enum CenterEvent: Sendable {
     case menus([String: MenuDefinition])
     /// What the operator wants of this node, as the master's pings say.
     case administered(AdministrativeState)
+    /// The others hold this incarnation for dead: its calls are theirs, and it goes on as a new one without any.
+    case fenced(newIdentity: NodeIdentity)
     /// SIGTERM: no new calls; `CenterCore.isIdle` tells when it may end.
     case shutDown
     /// The time for callers to finish is over: end all calls.

@@ -28,7 +28,6 @@ public struct CenterSettings: Sendable {
     /// Whose Tandem headers are believed.
     public var trusted: [CIDR]
     public var ptimeMs: Int
-    public var hearsTones: Bool
     /// How long the 200 waits for the first checkpoint (TAKEOVER.md, Checkpoints).
     public var checkpointPatience: Duration
 
@@ -50,7 +49,7 @@ public struct CenterSettings: Sendable {
         identity: NodeIdentity, contacts: [Contact], lines: [String: Line], voices: Voices, callLimit: Int = 2000,
         setUps: RateLimit = RateLimit(perSecond: 200, burst: 400), longestCall: Duration = .seconds(7200),
         sessionTimer: SessionTimerPolicy, timers: TransactionTimers = .standard, trusted: [CIDR] = [],
-        ptimeMs: Int = 20, hearsTones: Bool = true, checkpointPatience: Duration = .milliseconds(50)
+        ptimeMs: Int = 20, checkpointPatience: Duration = .milliseconds(50)
     ) {
         self.identity = identity
         self.contacts = contacts
@@ -63,7 +62,6 @@ public struct CenterSettings: Sendable {
         self.timers = timers
         self.trusted = trusted
         self.ptimeMs = ptimeMs
-        self.hearsTones = hearsTones
         self.checkpointPatience = checkpointPatience
     }
 }

@@ -1,5 +1,5 @@
 import Glibc
-import Network
+import NetworkIO
 import Primitives
 import Synchronization
 

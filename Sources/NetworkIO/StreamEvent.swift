@@ -53,7 +53,7 @@ public struct StreamLimits: Sendable {
 }
 
 extension Endpoint {
-    init?(_ address: SocketAddress?) {
+    public init?(_ address: SocketAddress?) {
         switch address {
         case .v4(let four):
             let bits = UInt32(bigEndian: four.address.sin_addr.s_addr)
@@ -68,14 +68,14 @@ extension Endpoint {
         }
     }
 
-    func socketAddress() throws -> SocketAddress {
+    public func socketAddress() throws -> SocketAddress {
         try SocketAddress(ipAddress: address.description, port: Int(port))
     }
 }
 
 extension SocketError {
     /// The errno inside an error of NIO's, as far as there is one.
-    init(_ error: any Error, at endpoint: Endpoint) {
+    public init(_ error: any Error, at endpoint: Endpoint) {
         let code: Int32
         switch error {
         case let error as IOError: code = error.errnoCode

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@testable import Network
+@testable import NetworkIO
 
 struct ProcessIdentityTests {
     @Test func ownIdentityIsRunning() throws {

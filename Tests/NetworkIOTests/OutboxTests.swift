@@ -1,7 +1,7 @@
 import Primitives
 import Testing
 
-@testable import Network
+@testable import NetworkIO
 
 struct OutboxTests {
     let peer = Endpoint(.v4(0x7F00_0001), port: 5060)
