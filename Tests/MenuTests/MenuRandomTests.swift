@@ -45,6 +45,16 @@ import Testing
                 case .enteredState, .languageChosen, .loggedIn: break
                 }
             }
+            if timers != machine.timers { failure = "set \(timers), the machine thinks \(machine.timers)" }
+            if case .operating = machine.phase {
+                if !timers.contains(.operation) { failure = "the bank may be silent for ever" }
+            } else if timers.contains(.operation) {
+                failure = "the bank's timer outlived its answer"
+            }
+            if case .asking = machine.phase {
+            } else if !timers.isDisjoint(with: [.firstDigit, .interDigit]) {
+                failure = "a question's timer outlived the question"
+            }
             let isWaiting = playing != nil || !timers.isSubset(of: [.swallowHash, .settling]) || isQueued || hasEnded
             if !isWaiting { failure = "nothing will ever happen again in \(machine.state)" }
         }
