@@ -25,6 +25,8 @@ public struct SQLiteEngine: StoreEngine, Sendable {
         configuration.label = "tandem.store"
         configuration.busyMode = .timeout(Double(Self.busyTimeout.wholeMilliseconds) / 1000)
         configuration.maximumReaderCount = 4
+        // GRDB traps where a transaction is left open; ours may be, for a while, when a broken disk refuses a rollback.
+        configuration.allowsUnsafeTransactions = true
         configuration.prepareDatabase { db in
             try db.execute(sql: "PRAGMA trusted_schema = OFF")
             try db.execute(sql: "PRAGMA temp_store = MEMORY")
@@ -105,6 +107,7 @@ public struct SQLiteEngine: StoreEngine, Sendable {
     private func run(
         _ batch: [StoreRequest], _ encoded: [Data?], on db: Database, clock: () -> StoreTime
     ) throws -> [StoreReply] {
+        if db.isInsideTransaction { try db.rollback() }
         try db.beginTransaction(.immediate)
         var replies: [StoreReply] = []
         do {

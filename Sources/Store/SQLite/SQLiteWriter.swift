@@ -11,6 +11,8 @@ final class SQLiteWriter: Sendable {
         var engine: SQLiteEngine?
         var trouble: StoreTrouble?
         var since: WallTime?
+        /// What a reader found while a batch was being run: that batch's success does not clear it.
+        var suspicion: StoreTrouble?
         var nextAttempt = MonotonicTime.zero
         var stopBy: MonotonicTime?
         var stopped: (@Sendable () -> Void)?
@@ -47,9 +49,9 @@ final class SQLiteWriter: Sendable {
     }
 
     func start() {
-        let file = WatchedFile(path: path)
-        open(file)
-        let thread = Thread { [self] in
+        var file = WatchedFile(path: path)
+        open(&file)
+        let thread = Thread { [self, file] in
             var file = file
             while true {
                 switch nextStep() {
@@ -88,7 +90,18 @@ final class SQLiteWriter: Sendable {
     func query(_ request: StoreRequest) -> StoreReply {
         let (engine, trouble) = state.withLock { ($0.engine, $0.trouble) }
         guard let engine else { return .unavailable(trouble ?? Self.closed) }
-        return engine.query(request, at: clock())
+        let reply = engine.query(request, at: clock())
+        if case .unavailable(let trouble) = reply, trouble.kind == .corrupt || trouble.kind == .io {
+            // The writer may go on for long from pages that it has in memory: nothing more goes into a damaged file.
+            state.withLock { state in
+                guard !state.hasStopped else { return }
+                state.engine = nil
+                state.suspicion = trouble
+                setTrouble(trouble, &state)
+            }
+            wake.signal()
+        }
+        return reply
     }
 
     var health: StoreHealth {
@@ -128,6 +141,7 @@ final class SQLiteWriter: Sendable {
         let now = Self.now
         return state.withLock { state in
             state.isWaiting = false
+            state.suspicion = nil
             if let stopBy = state.stopBy, state.queue.count == 0 || now >= stopBy { return .stop }
             if state.trouble != nil {
                 // Away: the same pace whether anything waits or not, so that the alarm clears by itself.
@@ -151,7 +165,7 @@ final class SQLiteWriter: Sendable {
     ) {
         let started = Self.now
         do throws(StoreTrouble) {
-            if file.isDueForCheck(at: started, every: Self.identityInterval) { try file.check() }
+            if engine != nil, file.isDueForCheck(at: started, every: Self.identityInterval) { try file.check() }
             var engine = if let engine { engine } else { try file.open(rules: rules) }
             let replies: [StoreReply]
             if batch.isEmpty {
@@ -183,8 +197,13 @@ final class SQLiteWriter: Sendable {
         }
         state.withLock { state in
             due += state.queue.putBack(undone.sorted { $0.position < $1.position })
-            state.engine = engine
-            setTrouble(trouble, &state)
+            if let suspicion = state.suspicion {
+                state.suspicion = nil
+                setTrouble(suspicion, &state)
+            } else {
+                state.engine = engine
+                setTrouble(trouble, &state)
+            }
         }
         for reply in due { reply.completion(reply.reply) }
     }
@@ -214,12 +233,12 @@ final class SQLiteWriter: Sendable {
         state.nextAttempt = Self.now + pause
     }
 
-    private func open(_ file: WatchedFile) {
+    private func open(_ file: inout WatchedFile) {
         var trouble: StoreTrouble?
         // The first nodes of a machine start together and may meet while one makes the file.
         for _ in 0..<5 {
             do throws(StoreTrouble) {
-                let engine = try SQLiteEngine(path: path, rules: rules)
+                let engine = try file.open(rules: rules)
                 return state.withLock { $0.engine = engine }
             } catch {
                 trouble = error

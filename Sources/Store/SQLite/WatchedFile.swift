@@ -24,12 +24,8 @@ struct WatchedFile: Sendable {
 
     /// Throws if the name leads to another file than the one that was opened, or to none.
     mutating func check() throws(StoreTrouble) {
-        let present = number()
-        guard let opened else {
-            opened = present
-            return
-        }
-        guard let present else {
+        guard let opened else { return }
+        guard let present = number() else {
             throw StoreTrouble(.missing, "\(path) was removed while in use; put it back, or restart to begin a new one")
         }
         guard present == opened else {
