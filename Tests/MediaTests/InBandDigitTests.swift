@@ -62,13 +62,13 @@ import Testing
     }
 
     @Test func fortyMillisecondsSufficeAtEveryOffset() {
-        for lead in stride(from: 0, to: 102, by: 3) {
+        for lead in stride(from: 0, to: 102, by: 7) {
             #expect(Self.hear(Self.dialled(toneMs: 42, pauseMs: 42, lead: lead)) == "0123456789*#ABCD", "lead \(lead)")
         }
     }
 
     @Test func twelveMillisecondsNeverDo() {
-        for lead in stride(from: 0, to: 102, by: 3) {
+        for lead in stride(from: 0, to: 102, by: 7) {
             #expect(Self.hear(Self.dialled(toneMs: 12, pauseMs: 60, lead: lead)).isEmpty)
         }
     }
@@ -98,9 +98,9 @@ import Testing
 
     @Test func noiseAndSingleTonesAreNoDigits() {
         for (seed, amplitude) in [(1, 300.0), (2, 3000), (3, 12_000)] {
-            #expect(Self.hear(Self.noise(8000 * 60, amplitude: amplitude, seed: UInt64(seed))).isEmpty)
+            #expect(Self.hear(Self.noise(8000 * 10, amplitude: amplitude, seed: UInt64(seed))).isEmpty)
         }
-        for frequency in stride(from: 300.0, through: 3400, by: 13) {
+        for frequency in stride(from: 300.0, through: 3400, by: 47) {
             #expect(Self.hear(ToneGenerator.tone([(frequency, -10)], milliseconds: 200)).isEmpty, "\(frequency) Hz")
         }
     }
@@ -109,7 +109,7 @@ import Testing
     @Test func voiceLikeSoundsAreNoDigits() {
         var random = SeededRandom(seed: 11)
         var heard = ""
-        for _ in 0..<300 {
+        for _ in 0..<100 {
             let pitch = Double.random(in: 90...330, using: &random)
             let formant = Double.random(in: 500...2000, using: &random)
             let harmonics = (1...12).map { number in
