@@ -28,7 +28,8 @@ public final class SQLiteStore: Store {
         writer.start()
     }
 
-    deinit { writer.stop(within: .zero) }
+    /// What waits is still tried for a second, by the writer's own thread.
+    deinit { writer.stop(within: .seconds(1)) }
 
     public func submit(_ request: StoreRequest, _ completion: @escaping @Sendable (StoreReply) -> Void) {
         guard request.requestClass == .query else { return writer.add(request, completion) }

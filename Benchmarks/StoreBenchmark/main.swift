@@ -1,0 +1,137 @@
+import Banking
+import Foundation
+import Primitives
+import Session
+import Store
+import Synchronization
+
+// Checkpoints a second that the SQLite store takes, and what a transfer waits meanwhile.
+// Usage: StoreBenchmark [FILE]; the file must not exist.
+
+/// What one run counts, from any thread.
+final class Tally: Sendable {
+    let written = Atomic<Int>(0)
+    let waiting = Atomic<Int>(0)
+    let isOver = Atomic<Bool>(false)
+    let transfers = Mutex<[Double]>([])
+}
+
+struct StoreBenchmark: Sendable {
+    let store: SQLiteStore
+    let bank: LedgerBank
+    let owner: Ownership
+    let checkpoints: [Checkpoint]
+
+    static func milliseconds(_ span: Duration) -> Double { Double(span.wholeNanoseconds) / 1e6 }
+
+    /// Checkpoints at `rate` a second (nil: as many as are taken) over all sessions, a transfer every 20 ms.
+    func run(_ rate: Int?, for span: Duration) async {
+        let tally = Tally()
+        let start = ContinuousClock.now
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await transfers(tally) }
+            group.addTask {
+                var sent = 0
+                while ContinuousClock.now - start < span {
+                    let due =
+                        rate.map { Int(Self.milliseconds(ContinuousClock.now - start) * Double($0) / 1000) } ?? .max
+                    while sent < due, tally.waiting.load(ordering: .relaxed) < checkpoints.count - 100,
+                        ContinuousClock.now - start < span
+                    {
+                        let write = SessionWrite(checkpoints[sent % checkpoints.count], under: owner)
+                        sent += 1
+                        tally.waiting.wrappingAdd(1, ordering: .relaxed)
+                        store.submit(.checkpoint(write)) { reply in
+                            tally.waiting.wrappingSubtract(1, ordering: .relaxed)
+                            if reply == .done { tally.written.wrappingAdd(1, ordering: .relaxed) }
+                        }
+                    }
+                    try? await Task.sleep(for: .milliseconds(1))
+                }
+                tally.isOver.store(true, ordering: .relaxed)
+            }
+        }
+        let seconds = Self.milliseconds(ContinuousClock.now - start) / 1000
+        let waits = tally.transfers.withLock { $0.sorted() }
+        func quantile(_ share: Double) -> String {
+            waits.isEmpty ? "-" : String(format: "%.1f", waits[min(waits.count - 1, Int(Double(waits.count) * share))])
+        }
+        print(
+            "checkpoints offered/s \(rate.map(String.init) ?? "all"): written/s",
+            Int(Double(tally.written.load(ordering: .relaxed)) / seconds), "| transfers \(waits.count), ms: p50",
+            quantile(0.5), "p99", quantile(0.99), "max", quantile(1))
+    }
+
+    private func transfers(_ tally: Tally) async {
+        var random = SystemRandomNumberGenerator()
+        while !tally.isOver.load(ordering: .relaxed) {
+            guard let payer = CustomerNumber(Int.random(in: 10_000_001...10_000_900)),
+                let payee = CustomerNumber(10_000_950)
+            else { return }
+            let start = ContinuousClock.now
+            let outcome = await bank.perform(
+                BankOperation(
+                    customer: payer, .transfer(OperationID(using: &random), payee: payee, amountMinor: 100)))
+            let wait = Self.milliseconds(ContinuousClock.now - start)
+            if outcome == .done { tally.transfers.withLock { $0.append(wait) } }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    /// A caller in the middle of a transfer: about 2 KB.
+    static func checkpoint(_ seed: UInt64) -> Checkpoint {
+        var random = SeededRandom(seed: seed)
+        let now = StoreTime.system().wall
+        let sdp = """
+            v=0\r\no=- 3981 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 10000 RTP/AVP 8 101\r
+            a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\n
+            """
+        let record = CallRecord(
+            id: SessionID(using: &random), line: "95533", from: "+8613800000000", centers: ["center-a"], started: now,
+            answered: now, path: ["language", "main", "login", "banking", "transfer-payee"])
+        let dialog = DialogCheckpoint(
+            leg: .caller, role: .server, state: .confirmed, callID: "\(random.hex(16))@192.0.2.7",
+            localTag: "center-a.k3f9x2.\(random.hex(8))", remoteTag: random.hex(8), localURI: "sip:95533@bank.example",
+            remoteURI: "sip:+8613800000000@192.0.2.7", localCSeq: 1, remoteCSeq: 2,
+            routeSet: ["<sip:127.0.0.1:5060;lr>"], remoteTarget: "sip:u@192.0.2.7:5062", flow: "udp 127.0.0.1:5060",
+            invite: InviteCheckpoint(
+                role: .server, cseq: 1, acknowledged: true,
+                vias: ["SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK\(random.hex(12))"],
+                recordRoutes: ["<sip:127.0.0.1:5060;lr>"]), localSDP: sdp, remoteSDP: sdp,
+            timer: SessionTimerCheckpoint(interval: 1800, refresher: .remote, deadline: now))
+        let media = MediaCheckpoint(
+            leg: .caller, codec: "PCMA", payloadType: 8, telephoneEventType: 101, packetTime: 20, direction: .sendrecv,
+            signalledAddress: "192.0.2.7:4000", latchedAddress: "192.0.2.7:4000", origin: "- 3981 1 IN IP4 127.0.0.1",
+            originVersion: 1, rtp: RTPBase(sequence: 65_000, timestamp: 4_000_000_000, at: now))
+        let menu = MenuCheckpoint(
+            menu: "telephone-banking", hash: random.hex(64), state: "transfer-payee", stack: ["main"],
+            variables: ["payee": "10000008"], language: "zh",
+            login: LoginCheckpoint(customer: "10000007", expires: now),
+            pendingOperation: PendingOperation(id: random.hex(32), phase: .offered))
+        return Checkpoint(dialogs: [dialog], media: [media], menu: menu, record: record)
+    }
+}
+
+let file = CommandLine.arguments.dropFirst().first ?? "\(NSTemporaryDirectory())/store-benchmark-\(getpid()).sqlite"
+guard !FileManager.default.fileExists(atPath: file), let key = PINKey(bytes: Array(repeating: 1, count: PINKey.size)),
+    let node = NodeIdentity(name: "center-a", incarnation: "bench")
+else { fatalError("\(file) exists already; name another file") }
+let store = SQLiteStore(path: file)
+let benchmark = StoreBenchmark(
+    store: store, bank: LedgerBank(store: store, key: key), owner: Ownership(node: node),
+    checkpoints: (0..<2000).map { StoreBenchmark.checkpoint($0) })
+let begin = ContinuousClock.now
+_ = await DemoBank.seed(store, key: key)
+print("1,000 customers entered in \(StoreBenchmark.milliseconds(ContinuousClock.now - begin)) ms")
+let encoding = ContinuousClock.now
+for checkpoint in benchmark.checkpoints { _ = try checkpoint.encoded() }
+print("a checkpoint is encoded in \(StoreBenchmark.milliseconds(ContinuousClock.now - encoding) / 2) µs")
+await withTaskGroup(of: Void.self) { group in
+    for checkpoint in benchmark.checkpoints {
+        group.addTask { _ = await store.submit(.open(SessionWrite(checkpoint, under: benchmark.owner))) }
+    }
+}
+for rate in [500, 5000, nil] as [Int?] { await benchmark.run(rate, for: .seconds(5)) }
+if case .audit(let report) = await store.submit(.audit) { print("audit ok: \(report.ok)") }
+await store.close()
+for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: file + suffix) }
