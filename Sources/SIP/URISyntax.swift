@@ -75,7 +75,9 @@ enum URISyntax {
 
     /// The decoded user when it has a %00, which C cannot show; nil else.
     static func userHoldingNUL(_ range: Range<Int>, of bytes: UnsafeRawBufferPointer) -> String? {
-        guard let at = bytes[range].firstIndex(of: 64), let colon = bytes[range].firstIndex(of: 58), colon < at else {
+        guard HeaderSyntax.find(37, in: range, of: bytes) < range.upperBound,
+            let at = bytes[range].firstIndex(of: 64), let colon = bytes[range].firstIndex(of: 58), colon < at
+        else {
             return nil
         }
         let whole = colon + 1..<at

@@ -33,10 +33,13 @@ struct ViaStamp {
 
     func writeValue(to sink: inout some ByteSink) {
         var from = value.lowerBound
-        for gap in [first, second] {
-            guard let gap else { break }
-            sink.put(UnsafeRawBufferPointer(rebasing: bytes[from..<gap.lowerBound]))
-            from = gap.upperBound
+        if let first {
+            sink.put(UnsafeRawBufferPointer(rebasing: bytes[from..<first.lowerBound]))
+            from = first.upperBound
+        }
+        if let second {
+            sink.put(UnsafeRawBufferPointer(rebasing: bytes[from..<second.lowerBound]))
+            from = second.upperBound
         }
         sink.put(UnsafeRawBufferPointer(rebasing: bytes[from..<value.upperBound]))
         if receivedWanted {
@@ -60,9 +63,12 @@ extension ByteSink {
     /// Without brackets, as in `received`.
     mutating func put(address: IPAddress) {
         guard case .v4(let bits) = address else { return put(text: address.description) }
-        for shift in [24, 16, 8, 0] as [UInt32] {
-            put(decimal: Int(bits >> shift & 255))
-            if shift > 0 { put(byte: 46) }
-        }
+        put(decimal: Int(bits >> 24))
+        put(byte: 46)
+        put(decimal: Int(bits >> 16 & 255))
+        put(byte: 46)
+        put(decimal: Int(bits >> 8 & 255))
+        put(byte: 46)
+        put(decimal: Int(bits & 255))
     }
 }
