@@ -111,6 +111,11 @@ extension MasterCore {
     /// The state of one node, for whoever forwards to it.
     public func state(of node: String) -> NodeState? { indexes[node].map { watches[$0].health.state } }
 
+    /// What the operator wants of a node, for its pings.
+    public func administrative(of node: String) -> AdministrativeState? {
+        indexes[node].map { watches[$0].health.administrative }
+    }
+
     /// The centers that look dead to this master, for another master that needs a witness.
     public var deadByOwnView: [String] {
         watches.filter { $0.health.isDoubted || ($0.health.isJudged && !$0.health.state.lives) }.map(\.node.name)

@@ -2,7 +2,7 @@ import Primitives
 import Routing
 
 /// A node as the API shows it: one element of `GET /api/v1/nodes`. What is not known is null.
-public struct NodeReport: Equatable, Sendable, Encodable {
+public struct NodeReport: Equatable, Sendable, Codable {
     public var name: String
     public var role: NodeRole
     public var state: NodeState

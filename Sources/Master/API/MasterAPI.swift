@@ -1,0 +1,152 @@
+import HTTPKit
+import NetworkIO
+import Primitives
+import Routing
+import Session
+import Store
+
+/// The API of a master: reads are answered here, writes are passed on to the leader.
+struct MasterAPI: Sendable {
+    static let prefix = "/api/v1"
+    /// Most live calls that one answer lists.
+    static let callLimit = 10_000
+    static let recordLimits = 1...1_000
+    /// Set on a write that was passed on once: a master that does not lead either answers rather than passes it on.
+    static let forwarded = "Tandem-Forwarded"
+    /// Who gave an order, as the client says; for the audit.
+    static let operatorField = "Tandem-Operator"
+
+    let desk: MasterDesk
+    let token: BearerToken
+    private let client = HTTPClient()
+
+    init(desk: MasterDesk, token: BearerToken) {
+        self.desk = desk
+        self.token = token
+    }
+
+    func add(to routes: WebRoutes) {
+        routes.get(Self.prefix + "/nodes", token: token) { _ in try .json(try await nodes()) }
+        routes.get(Self.prefix + "/calls", token: token) { _ in try .json(try await calls()) }
+        routes.get(Self.prefix + "/calls/{id}", token: token) { request in
+            try .json(try await call(try request.parameter("id")))
+        }
+        routes.get(Self.prefix + "/cdrs", token: token) { request in try .json(try await records(request)) }
+        // Until seat centers register here nobody waits and nobody answers.
+        routes.get(Self.prefix + "/seats", token: token) { _ in try .json([String]()) }
+        routes.get(Self.prefix + "/queues", token: token) { _ in try .json([String]()) }
+        routes.get(Self.prefix + "/alarms", token: token) { _ in try .json(desk.alarms.alarms) }
+        routes.get(Self.prefix + "/events", token: token) { _ in try await events() }
+        for (word, state) in Self.orders {
+            routes.post(Self.prefix + "/nodes/{name}/\(word)", token: token) { request in
+                try await order(state, word: word, request)
+            }
+        }
+    }
+
+    private static let orders: [(String, AdministrativeState)] = [
+        ("drain", .draining), ("enable", .enabled), ("disable", .disabled),
+    ]
+
+    // MARK: Reads
+
+    private func nodes() async throws(WebFailure) -> [NodeReport] {
+        guard let report = await desk.report() else { throw .unavailable("the master is ending") }
+        return report.nodes
+    }
+
+    private func calls() async throws(WebFailure) -> [LiveCall] {
+        let reply = await desk.store.submit(.liveCalls(limit: Self.callLimit))
+        guard case .liveCalls(let calls) = reply else { throw failure(reply) }
+        return calls
+    }
+
+    private func call(_ text: String) async throws(WebFailure) -> CallDetail {
+        guard let id = SessionID(text) else { throw .notFound("there is no call \"\(text.prefix(64))\"") }
+        let reply = await desk.store.submit(.call(id))
+        if reply == .notFound { throw .notFound("there is no call \(id)") }
+        guard case .call(let detail) = reply else { throw failure(reply) }
+        return detail
+    }
+
+    private func records(_ request: WebRequest) async throws(WebFailure) -> [CallRecord] {
+        let limit = try request.number("limit", in: Self.recordLimits) ?? 100
+        var before: SessionID?
+        if let text = request.query("before") {
+            guard let id = SessionID(text) else { throw .badRequest("before: the id of a call record is expected") }
+            before = id
+        }
+        let reply = await desk.store.submit(.callRecords(limit: limit, before: before))
+        if reply == .notFound { throw .notFound("before: there is no such call record") }
+        guard case .callRecords(let records) = reply else { throw failure(reply) }
+        return records
+    }
+
+    /// What holds now comes first, so that a listener needs nothing else.
+    private func events() async throws(WebFailure) -> WebAnswer {
+        guard !desk.feed.isFull else {
+            throw .unavailable("\(EventFeed.listenerLimit) others listen already", retryAfter: 10)
+        }
+        let nodes = try await nodes()
+        let desk = desk
+        return .events {
+            desk.feed.subscribe(
+                first: nodes.compactMap { ServerSentEvent(name: "node", json: $0) }
+                    + desk.alarms.alarms.compactMap { ServerSentEvent(name: "alarm-raised", json: $0) })
+        }
+    }
+
+    private func failure(_ reply: StoreReply) -> WebFailure {
+        if case .unavailable(let trouble) = reply { return .unavailable("the store is away: \(trouble)") }
+        return WebFailure(500, "internal", "the store gave an answer that does not fit")
+    }
+
+    // MARK: Writes
+
+    private struct Accepted: Encodable {
+        var node: String
+        var order: String
+    }
+
+    private func order(
+        _ state: AdministrativeState, word: String, _ request: WebRequest
+    ) async throws -> WebAnswer {
+        let name = try request.parameter("name")
+        guard name != desk.identity.name else {
+            throw WebFailure.conflict("\(name) is this master; only nodes that serve calls take orders")
+        }
+        switch await desk.order(state, for: name, by: Self.author(of: request)) {
+        case .recorded: return try .json(Accepted(node: name, order: word), status: 202)
+        case .refused(.unknownNode): throw WebFailure.notFound("there is no node \"\(name.prefix(64))\"")
+        case .refused(.notLeading(let leader)): return try await passOn(request, to: leader)
+        case .notKept(let trouble):
+            throw WebFailure.unavailable("the order holds here, but the store did not keep it: \(trouble)")
+        case .overtaken: throw WebFailure.unavailable("another master has begun to lead; try again")
+        case nil: throw WebFailure.unavailable("the master is ending")
+        }
+    }
+
+    /// Visible characters of what the client calls its operator, or where the request came from.
+    private static func author(of request: WebRequest) -> String {
+        let said = (request.header(operatorField) ?? "").unicodeScalars
+            .filter { $0.value > 32 && $0.value != 127 }
+        let name = String(String.UnicodeScalarView(said).prefix(64))
+        if !name.isEmpty { return name }
+        return request.remote.map { "api from \($0.address)" } ?? "api"
+    }
+
+    private func passOn(_ request: WebRequest, to leader: NodeIdentity?) async throws -> WebAnswer {
+        guard let leader, leader.name != desk.identity.name, request.header(Self.forwarded) == nil,
+            let endpoint = desk.peers[leader.name]
+        else { throw WebFailure.unavailable("no master leads now") }
+        let headers = [(Self.forwarded, desk.identity.name), (Self.operatorField, Self.author(of: request))]
+        do throws(HTTPClientError) {
+            let answer = try await client.send(
+                request.method, to: endpoint, path: request.path, token: token, body: [], headers: headers,
+                within: .seconds(3))
+            return .bytes(answer.body, type: answer.header("Content-Type") ?? "application/json", status: answer.status)
+        } catch {
+            throw WebFailure.unavailable("the leader, \(leader.name), does not answer: \(error)")
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import NetworkIO
+import Primitives
+import Routing
+import Session
+import Store
+
+/// Reads once a second what a master follows in the store: which store it is, and what operators want of the nodes.
+struct StoreWatch: Sendable {
+    /// Orders that are read: the newest of each node counts, and a node has few.
+    static let changeLimit = 1_000
+
+    let store: any Store
+    let mailbox: Mailbox<MasterMail>
+    let clock: @Sendable () -> WallTime
+
+    func run(every interval: Duration) async {
+        while !Task.isCancelled {
+            await look()
+            try? await Task.sleep(for: interval)
+        }
+    }
+
+    func look() async {
+        mailbox.post(.tick(clock()))
+        if case .identity(let identity) = await store.submit(.identity), !identity.id.isEmpty {
+            mailbox.post(.event(.storeIdentified(identity.id)))
+        }
+        guard case .nodes(let rows) = await store.submit(.nodes),
+            case .administrativeChanges(let changes) = await store.submit(
+                .administrativeChanges(limit: Self.changeLimit))
+        else { return }
+        mailbox.post(.event(.administrativeStates(Self.states(rows: rows, changes: changes))))
+    }
+
+    /// The newest order of each node. Nodes that never registered have no row, and rows may be older than the changes
+    /// that are read.
+    static func states(
+        rows: [NodeRow], changes: [AdministrativeChange]
+    ) -> [String: AdministrativeState] {
+        let registered = rows.map { ($0.registration.identity.name, $0.administrative) }
+        let newest = Dictionary(changes.map { ($0.node, $0.state) }, uniquingKeysWith: { first, _ in first })
+        return Dictionary(registered, uniquingKeysWith: { first, _ in first }).merging(newest) { _, change in change }
+    }
+}
+
+/// Tells listeners of calls that start and end, by looking into the store; while nobody listens it does not look.
+struct CallWatch: Sendable {
+    static let liveLimit = 10_000
+    static let recordLimit = 1_000
+
+    let store: any Store
+    let feed: EventFeed
+
+    func run(every interval: Duration) async {
+        var changes = CallChanges()
+        while !Task.isCancelled {
+            if feed.listenerCount == 0 { changes = CallChanges() } else { await look(&changes) }
+            try? await Task.sleep(for: interval)
+        }
+    }
+
+    private func look(_ changes: inout CallChanges) async {
+        guard case .liveCalls(let calls) = await store.submit(.liveCalls(limit: Self.liveLimit)),
+            case .callRecords(let records) = await store.submit(.callRecords(limit: Self.recordLimit, before: nil))
+        else { return }
+        for change in changes.look(live: calls, records: records) {
+            switch change {
+            case .started(let call): feed.publish("call-started", call)
+            case .changed(let call): feed.publish("call-changed", call)
+            case .ended(let record): feed.publish("call-ended", record)
+            }
+        }
+    }
+}
