@@ -1,0 +1,96 @@
+import Primitives
+import Routing
+import SIP
+
+/// What becomes of centers, and of the requests that wait for them.
+extension AccessCore {
+    /// The masters hear of a center at most this often.
+    private static let reportInterval: Duration = .milliseconds(500)
+
+    // MARK: Tables
+
+    mutating func adopt(_ table: RouteTable) {
+        guard case .adopted(let fallen) = chooser.adopt(table, now: now) else { return }
+        ways.removeAll(keepingCapacity: true)
+        nextReport.removeAll()
+        actions.append(.adopted(table))
+        for center in fallen { fell(center) }
+    }
+
+    // MARK: Silence
+
+    mutating func nextSilence() -> SilenceQueue.Entry? {
+        silences.first { entry in
+            guard let branches = forwards[entry.forward]?.branches, branches.indices.contains(entry.branch) else {
+                return false
+            }
+            return branches[entry.branch].isSilent && branches[entry.branch].isOpen
+        }
+    }
+
+    /// A center brought no response in its time: the next one is tried.
+    mutating func stayedSilent(_ entry: SilenceQueue.Entry) {
+        guard let branches = forwards[entry.forward]?.branches, branches.indices.contains(entry.branch) else { return }
+        let branch = branches[entry.branch]
+        if graceUntil > branch.beganAt + settings.firstResponse, graceUntil > now {
+            // It may have answered while this node stood still.
+            var later = entry
+            later.deadline = graceUntil
+            return silences.append(later)
+        }
+        var isSuspected = false
+        if let center = branch.center {
+            isSuspected = chooser.noteUnanswered(center, now: now)
+            complain(of: center, .unanswered)
+        }
+        drive(entry.forward, .fired(.firstResponse(entry.branch)))
+        if isSuspected, let center = branch.center { fell(center) }
+    }
+
+    // MARK: Refusals
+
+    /// ICMP, or a connection that could not be made.
+    mutating func becameUnreachable(_ flow: Flow) {
+        guard flow.transport == .udp, let center = chooser.center(at: flow.remote) else {
+            return transactions.transportFailed(to: flow, now: now, into: &outputs)
+        }
+        complain(of: center, .refused)
+        _ = chooser.noteRefused(center, now: now)
+        if chooser.isSuspected(center) { fell(center) }
+    }
+
+    /// Every request that waits for this center is tried elsewhere at once, 100 or 180 notwithstanding (TAKEOVER.md,
+    /// Signalling).
+    private mutating func fell(_ center: CenterIndex) {
+        for handle in forwards.openHandles {
+            guard let branches = forwards[handle]?.branches else { continue }
+            for index in branches.indices where branches[index].center == center && branches[index].isOpen {
+                forwards[handle]?.branches[index].isOpen = false
+                drive(handle, .targetDied(index))
+            }
+        }
+    }
+
+    private mutating func complain(of center: CenterIndex, _ complaint: Complaint) {
+        guard let name = chooser.entry(center)?.name else { return }
+        if let next = nextReport[name], next > now { return }
+        nextReport[name] = now + Self.reportInterval
+        actions.append(.report(center: name, complaint))
+    }
+
+    // MARK: Late answers
+
+    /// A center that was given up answered after all: its call is acknowledged and ended in the caller's name
+    /// (TAKEOVER.md, Signalling). A repetition only gets the ACK again.
+    mutating func endLateCall(_ answer: Message, of id: ClientTransactionID, _ flow: Flow) {
+        guard let release = proxy.release(lateAnswer: answer, transport: flow.transport) else {
+            return counters.count(.stray)
+        }
+        send(release.acknowledgement, flow)
+        guard released[id, default: []].insert(answer.to.tag ?? "").inserted else { return }
+        counters.lateAnswers += 1
+        _ = transactions.request(
+            release.bye, method: .bye, branch: release.byeBranch, to: flow,
+            context: ForwardHandle.none.context(branch: 0), now: now, into: &outputs)
+    }
+}

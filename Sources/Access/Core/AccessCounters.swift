@@ -1,0 +1,111 @@
+import Primitives
+import SIP
+
+/// Why a message was not forwarded: labels of `tandem_sip_rejected_total`.
+public enum RefusalReason: Int, Sendable, CaseIterable {
+    case malformed, source, rate, relay, address, loop, hops, `extension`, method, dialog, flow, draining, capacity
+    case noCenter
+    /// A response that belongs to nothing.
+    case stray
+
+    public var label: String {
+        switch self {
+        case .noCenter: "no-center"
+        case .malformed, .source, .rate, .relay, .address, .loop, .hops, .extension, .method, .dialog, .flow,
+            .draining, .capacity, .stray:
+            "\(self)"
+        }
+    }
+}
+
+/// What an access node has done since it started. Plain numbers, because they are counted for every message.
+public struct AccessCounters: Sendable {
+    /// Labels of `tandem_sip_messages_total`, in the order of the counts; responses of all methods are one.
+    public static let kinds = [
+        "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "PRACK", "other", "response",
+    ]
+    /// Upper bounds of the buckets of `tandem_setup_seconds`; a last one has the rest.
+    public static let setUpBounds: [Duration] = [
+        .milliseconds(1), .milliseconds(2), .milliseconds(5), .milliseconds(10), .milliseconds(25), .milliseconds(50),
+        .milliseconds(100), .milliseconds(250), .milliseconds(500), .seconds(1), .milliseconds(2_500), .seconds(5),
+        .seconds(10), .seconds(30), .seconds(60),
+    ]
+
+    public private(set) var received = [UInt64](repeating: 0, count: kinds.count)
+    public private(set) var sent = [UInt64](repeating: 0, count: kinds.count)
+    public private(set) var refused = [UInt64](repeating: 0, count: RefusalReason.allCases.count)
+    /// From INVITE to the 2xx that went back, by bucket.
+    public private(set) var setUps = [UInt64](repeating: 0, count: setUpBounds.count + 1)
+    public private(set) var setUpTime: Duration = .zero
+    /// Calls that were tried at a further center.
+    public internal(set) var failovers: UInt64 = 0
+    /// Answers of centers that were given up before; access ended those calls.
+    public internal(set) var lateAnswers: UInt64 = 0
+
+    public init() {}
+
+    mutating func countReceived(_ message: borrowing Message) {
+        received[message.isRequest ? Self.kind(of: message.method) : Self.response] += 1
+    }
+
+    /// By the first letters, so that repetitions, whose message nobody has any more, are counted like the rest.
+    mutating func countSent(_ bytes: [UInt8]) {
+        guard bytes.count > 2 else { return }
+        let kind =
+            switch (bytes[0], bytes[1], bytes[2]) {
+            case (83, 73, 80): Self.response
+            case (73, 78, 86): 0
+            case (65, _, _): 1
+            case (66, _, _): 2
+            case (67, _, _): 3
+            case (79, _, _): 4
+            case (73, 78, 70): 5
+            case (85, _, _): 6
+            case (80, 82, _): 7
+            default: 8
+            }
+        sent[kind] += 1
+    }
+
+    mutating func count(_ reason: RefusalReason) { refused[reason.rawValue] += 1 }
+
+    mutating func countSetUp(_ time: Duration) {
+        var bucket = 0
+        while bucket < Self.setUpBounds.count, time > Self.setUpBounds[bucket] { bucket += 1 }
+        setUps[bucket] += 1
+        setUpTime += time
+    }
+
+    private static let response = kinds.count - 1
+
+    private static func kind(of method: Method) -> Int {
+        switch method {
+        case .invite: 0
+        case .ack: 1
+        case .bye: 2
+        case .cancel: 3
+        case .options: 4
+        case .info: 5
+        case .update: 6
+        case .prack: 7
+        case .register, .subscribe, .notify, .message, .refer, .publish, .other: 8
+        }
+    }
+}
+
+/// What an access node tells of itself, for `/health` and metrics.
+public struct AccessReport: Sendable {
+    public var counters: AccessCounters
+    /// Requests that wait for their final response.
+    public var openRequests: Int
+    /// Transactions, lingering ones included, and how many there may be.
+    public var transactions: Int
+    public var transactionLimit: Int
+    /// Whether any center takes new calls.
+    public var hasRoute: Bool
+    public var isDraining: Bool
+    /// Which table is in use: `STORE:EPOCH:GENERATION`; nil without any.
+    public var table: String?
+    /// Centers that this node by itself leaves out.
+    public var suspected: [String]
+}

@@ -1,0 +1,223 @@
+import Primitives
+import Routing
+import SIP
+
+/// A request on its way, until its final response has gone back.
+struct Forward: Sendable {
+    enum Purpose: Equatable, Sendable {
+        /// To a center that the policy chooses, and to the next one if that fails.
+        case line
+        /// To the center of its dialog.
+        case dialog
+        /// From a center to a caller. When the flow of a token is gone, the answer is 430.
+        case caller(hasToken: Bool)
+    }
+
+    /// One attempt at one target.
+    struct Branch: Sendable {
+        var client: ClientTransactionID?
+        /// Nil towards a caller.
+        var center: CenterIndex?
+        var flow: Flow
+        /// It is there instead of UDP because the request is long.
+        var isPromoted: Bool
+        var beganAt: MonotonicTime
+        /// Nothing has come back, not even 100.
+        var isSilent = true
+        var isOpen = true
+    }
+
+    let request: Message
+    let source: Flow
+    let server: ServerTransactionID
+    let route: RequestRoute
+    let purpose: Purpose
+    /// The new session's id, for an INVITE to a line.
+    let session: String?
+    /// The caller's flow, sealed, where it must be known again.
+    let token: String?
+    let beganAt: MonotonicTime
+    var context: ResponseContext
+    var branches: [Branch] = []
+    var tried = CenterSet()
+    var attempts = 0
+    /// The best final response so far.
+    var kept: Message?
+    /// The next attempt is this center once more, by UDP: it refused the connection.
+    var retryByUDP: CenterIndex?
+    /// The branch whose 2xx went back.
+    var success: Int?
+    /// What a real response said, no silence: in a dialog that is no reason to go elsewhere.
+    var endedByResponse = false
+
+    var isInvite: Bool { request.method == .invite }
+}
+
+/// Names one forwarded request while it lasts, and travels in its client transactions.
+struct ForwardHandle: Hashable, Sendable {
+    let slot: UInt32
+    /// 24 bits.
+    let generation: UInt32
+
+    init(slot: UInt32, generation: UInt32) {
+        self.slot = slot
+        self.generation = generation
+    }
+
+    /// The handle in a client transaction's context.
+    init(context: UInt64) {
+        slot = UInt32(truncatingIfNeeded: context >> 32)
+        generation = UInt32(truncatingIfNeeded: context >> 8) & 0xFF_FFFF
+    }
+
+    func context(branch: Int) -> UInt64 {
+        precondition(branch < 256, "a request has at most 256 branches")
+        return UInt64(slot) << 32 | UInt64(generation) << 8 | UInt64(branch)
+    }
+
+    static func branch(ofContext context: UInt64) -> Int { Int(context & 255) }
+    /// Of requests that belong to no forwarded one.
+    static let none = ForwardHandle(slot: .max, generation: 0)
+}
+
+/// All forwarded requests. An answered INVITE stays as a few bytes for repetitions of its 2xx, for half a minute; what
+/// it needed until then is used again at once, so that the working set is that of the calls being set up.
+struct ForwardTable: Sendable {
+    private struct Slot: Sendable {
+        var generation: UInt32 = 0
+        /// Index into `open`; `none` once answered, and while the slot is free.
+        var place: UInt32
+        var answered: ServerTransactionID?
+        var answeredBranch = 0
+    }
+
+    private static let none = UInt32.max
+
+    private var slots: [Slot] = []
+    private var freeSlots: [UInt32] = []
+    private var open: [Forward?] = []
+    private var freePlaces: [UInt32] = []
+    private var handles: [ForwardHandle] = []
+
+    /// Requests without a final response.
+    var openCount: Int { open.count - freePlaces.count }
+
+    mutating func insert(_ forward: consuming Forward) -> ForwardHandle {
+        let place: UInt32
+        if let free = freePlaces.popLast() {
+            place = free
+        } else {
+            place = UInt32(open.count)
+            open.append(nil)
+            handles.append(.none)
+        }
+        let slot: UInt32
+        if let free = freeSlots.popLast() {
+            slot = free
+        } else {
+            slot = UInt32(slots.count)
+            slots.append(Slot(place: Self.none))
+        }
+        let handle = ForwardHandle(slot: slot, generation: slots[Int(slot)].generation)
+        slots[Int(slot)].place = place
+        open[Int(place)] = forward
+        handles[Int(place)] = handle
+        return handle
+    }
+
+    private func place(_ handle: ForwardHandle) -> Int? {
+        let slot = Int(handle.slot)
+        guard slot < slots.count, slots[slot].generation == handle.generation, slots[slot].place != Self.none else {
+            return nil
+        }
+        return Int(slots[slot].place)
+    }
+
+    func isOpen(_ handle: ForwardHandle) -> Bool { place(handle) != nil }
+
+    /// The request, in place; nil when it was answered. Never set to nil: that is `close`.
+    subscript(handle: ForwardHandle) -> Forward? {
+        _read {
+            if let place = place(handle) { yield open[place] } else { yield nil }
+        }
+        _modify {
+            if let place = place(handle) {
+                yield &open[place]
+            } else {
+                var nothing: Forward?
+                yield &nothing
+            }
+        }
+    }
+
+    /// Where repetitions of the 2xx go; nil when there is no such request.
+    func answered(_ handle: ForwardHandle) -> ServerTransactionID? {
+        let slot = Int(handle.slot)
+        guard slot < slots.count, slots[slot].generation == handle.generation else { return nil }
+        return slots[slot].answered
+    }
+
+    /// The final response has gone back.
+    /// - Parameter server: where repetitions of a 2xx from that branch go, until `forget`; nil for other responses.
+    mutating func close(_ handle: ForwardHandle, remembering server: ServerTransactionID?, branch: Int = 0) {
+        guard let place = place(handle) else { return }
+        open[place] = nil
+        handles[place] = .none
+        freePlaces.append(UInt32(place))
+        slots[Int(handle.slot)].place = Self.none
+        slots[Int(handle.slot)].answered = server
+        slots[Int(handle.slot)].answeredBranch = branch
+        if server == nil { release(handle.slot) }
+    }
+
+    /// No repetition of a response can come any more from that branch.
+    mutating func forget(_ handle: ForwardHandle, branch: Int) {
+        guard answered(handle) != nil, slots[Int(handle.slot)].answeredBranch == branch else { return }
+        slots[Int(handle.slot)].answered = nil
+        release(handle.slot)
+    }
+
+    private mutating func release(_ slot: UInt32) {
+        slots[Int(slot)].generation = (slots[Int(slot)].generation &+ 1) & 0xFF_FFFF
+        freeSlots.append(slot)
+    }
+
+    /// The open requests, oldest slots first.
+    var openHandles: [ForwardHandle] { handles.filter { $0 != .none } }
+}
+
+/// When a branch has been silent for too long. All wait the same time, so they are in order by themselves, and one
+/// that was answered is passed over when its turn comes.
+struct SilenceQueue: Sendable {
+    struct Entry: Sendable {
+        var deadline: MonotonicTime
+        var forward: ForwardHandle
+        var branch: Int
+    }
+
+    private var entries: [Entry] = []
+    private var head = 0
+
+    mutating func append(_ entry: Entry) {
+        // Entries that were put off may be later than new ones: the queue's order is what counts.
+        var entry = entry
+        if let last = entries.last, head < entries.count { entry.deadline = max(entry.deadline, last.deadline) }
+        entries.append(entry)
+    }
+
+    /// The first entry that still matters.
+    mutating func first(where matters: (Entry) -> Bool) -> Entry? {
+        while head < entries.count {
+            if matters(entries[head]) { return entries[head] }
+            removeFirst()
+        }
+        return nil
+    }
+
+    mutating func removeFirst() {
+        head += 1
+        guard head == entries.count || (head >= 1_024 && head * 2 >= entries.count) else { return }
+        entries.removeFirst(head)
+        head = 0
+    }
+}
