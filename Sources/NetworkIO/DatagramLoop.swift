@@ -81,7 +81,7 @@ public final class DatagramLoop<Handler: DatagramHandler>: Sendable {
         _ stage: LoopStage, _ mailbox: Mailbox<Handler.Message>,
         _ handler: @Sendable (Mailbox<Handler.Message>) -> Handler
     ) {
-        var runner = LoopRunner(stage, mailbox: mailbox, handler: handler(mailbox))
+        var runner = LoopRunner(stage, work: HandlerWork(handler(mailbox), mailbox: mailbox))
         runner.run()
     }
 

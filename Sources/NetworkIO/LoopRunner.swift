@@ -2,8 +2,9 @@ import CDatagram
 import Glibc
 import Primitives
 
-/// The inside of a datagram loop; lives on its thread.
-struct LoopRunner<Handler: DatagramHandler>: ~Copyable {
+/// The inside of a datagram loop; lives on its thread. Not generic itself: generic code of another module is not
+/// specialised for a handler, and looking up its types at run time cost a third of the loop's own time.
+struct LoopRunner: ~Copyable {
     private struct SocketFailure {
         var id: UInt32
         var error: Int32
@@ -13,11 +14,10 @@ struct LoopRunner<Handler: DatagramHandler>: ~Copyable {
     private static var longestWait: Duration { .milliseconds(50) }
     private static var cpuReportInterval: Duration { .seconds(1) }
 
-    private var handler: Handler
+    private let work: LoopWork
     private var outbox: Outbox
     private let configuration: LoopConfiguration
     private let listeners: [DatagramSocket]
-    private let mailbox: Mailbox<Handler.Message>
     private let counters: LoopCounters
     private let stop: StopFlag
     private let poller: Poller
@@ -26,21 +26,19 @@ struct LoopRunner<Handler: DatagramHandler>: ~Copyable {
     private let sender = DatagramSender()
     private var sockets: [UInt32: DatagramSocket] = [:]
     private var socketFailures: [SocketFailure] = []
-    private var messages: [Handler.Message] = []
     private var deadline: MonotonicTime?
     private var lastAlive: MonotonicTime
     private var lastCPUReport: MonotonicTime
     private var received: UInt64 = 0
     private var outboxRefusedBefore: UInt64 = 0
 
-    init(_ stage: LoopStage, mailbox: Mailbox<Handler.Message>, handler: Handler) {
+    init(_ stage: LoopStage, work: LoopWork) {
         poller = stage.poller
         configuration = stage.configuration
         listeners = stage.listeners.all
         counters = stage.counters
         stop = stage.stop
-        self.mailbox = mailbox
-        self.handler = handler
+        self.work = work
         outbox = Outbox(listeners: listeners.count)
         batch = ReceiveBatch(capacity: configuration.batchSize, datagramLimit: configuration.datagramLimit)
         lastAlive = NodeClock.now()
@@ -48,21 +46,21 @@ struct LoopRunner<Handler: DatagramHandler>: ~Copyable {
     }
 
     mutating func run() {
-        deadline = handler.nextDeadline()
+        deadline = work.nextDeadline()
         while true {
             let ready = waitForWork()
             let now = NodeClock.now()
             noteTime(now)
             deliverFailures(now)
             for index in 0..<ready { handle(events[index], now) }
-            deliverMessages(now)
-            if let deadline, deadline <= now { handler.fire(now: now, into: &outbox) }
+            work.deliverMessages(now: now, into: &outbox)
+            if let deadline, deadline <= now { work.fire(now: now, into: &outbox) }
             let ends = stop.isRaised || outbox.wantsStop
-            if ends { handler.stopping(now: now, into: &outbox) }
+            if ends { work.stopping(now: now, into: &outbox) }
             flush()
             report(now)
             if ends { return }
-            deadline = handler.nextDeadline()
+            deadline = work.nextDeadline()
         }
     }
 
@@ -71,9 +69,9 @@ struct LoopRunner<Handler: DatagramHandler>: ~Copyable {
         var wait = Self.longestWait
         if let deadline { wait = min(wait, deadline - NodeClock.now()) }
         if !socketFailures.isEmpty || !sender.failures.isEmpty || wait < .zero { wait = .zero }
-        if !mailbox.prepareToSleep() { wait = .zero }
+        if !work.prepareToSleep() { wait = .zero }
         let ready = poller.wait(nanoseconds: wait.wholeNanoseconds, into: &events)
-        mailbox.wokeUp()
+        work.wokeUp()
         return ready
     }
 
@@ -83,13 +81,13 @@ struct LoopRunner<Handler: DatagramHandler>: ~Copyable {
         lastAlive = now
         guard gap >= configuration.reportedGap else { return }
         counters.lateRuns.add(1)
-        handler.ranLate(by: gap, now: now, into: &outbox)
+        work.ranLate(by: gap, now: now, into: &outbox)
     }
 
     private mutating func handle(_ event: cdg_event, _ now: MonotonicTime) {
         switch EventTag(rawValue: event.tag).meaning {
         case .mailbox:
-            mailbox.clearWakeUp()
+            work.clearWakeUp()
         case .listener(let index):
             guard index < listeners.count else { return }
             let descriptor = listeners[index].descriptor
@@ -110,7 +108,7 @@ struct LoopRunner<Handler: DatagramHandler>: ~Copyable {
                 counters.truncated.add(1)
                 continue
             }
-            handler.receive(bytes, from: source, listener: listener, now: now, into: &outbox)
+            work.receive(bytes, from: source, listener: listener, now: now, into: &outbox)
         }
     }
 
@@ -119,7 +117,7 @@ struct LoopRunner<Handler: DatagramHandler>: ~Copyable {
         let count = batch.receive(from: socket.descriptor)
         if count < 0 {
             counters.refused.add(1)
-            handler.socketFailed(id, error: Int32(clamping: -count), now: now, into: &outbox)
+            work.socketFailed(id, error: Int32(clamping: -count), now: now, into: &outbox)
             return
         }
         received += UInt64(count)
@@ -128,7 +126,7 @@ struct LoopRunner<Handler: DatagramHandler>: ~Copyable {
                 counters.truncated.add(1)
                 continue
             }
-            handler.receive(bytes, onSocket: id, now: now, into: &outbox)
+            work.receive(bytes, onSocket: id, now: now, into: &outbox)
         }
     }
 
@@ -139,7 +137,7 @@ struct LoopRunner<Handler: DatagramHandler>: ~Copyable {
             guard cdg_read_error(descriptor, &report) > 0 else { return }
             guard let destination = Endpoint(report.destination), Self.meansUnreachable(report.error) else { continue }
             counters.refused.add(1)
-            handler.refused(by: destination, error: report.error, listener: listener, now: now, into: &outbox)
+            work.refused(by: destination, error: report.error, listener: listener, now: now, into: &outbox)
         }
     }
 
@@ -155,19 +153,12 @@ struct LoopRunner<Handler: DatagramHandler>: ~Copyable {
     private mutating func deliverFailures(_ now: MonotonicTime) {
         while let failure = sender.failures.popLast() {
             guard Self.meansUnreachable(failure.error) else { continue }
-            handler.refused(
+            work.refused(
                 by: failure.destination, error: failure.error, listener: failure.listener, now: now, into: &outbox)
         }
         while let failure = socketFailures.popLast() {
-            handler.socketFailed(failure.id, error: failure.error, now: now, into: &outbox)
+            work.socketFailed(failure.id, error: failure.error, now: now, into: &outbox)
         }
-    }
-
-    private mutating func deliverMessages(_ now: MonotonicTime) {
-        mailbox.takeAll(into: &messages)
-        guard !messages.isEmpty else { return }
-        for index in messages.indices { handler.receive(messages[index], now: now, into: &outbox) }
-        messages.removeAll(keepingCapacity: true)
     }
 
     /// Sends what was collected. The clock is read before every system call that sends, so that a handler hears of a

@@ -7,7 +7,6 @@ import Synchronization
 public final class Mailbox<Message: Sendable>: Sendable {
     private struct State: Sendable {
         var waiting: [Message] = []
-        var readerSleeps = false
         var refused: UInt64 = 0
         var isClosed = false
     }
@@ -15,6 +14,10 @@ public final class Mailbox<Message: Sendable>: Sendable {
     /// The most messages that wait at any time.
     public let capacity: Int
     private let state: Mutex<State>
+    // Beside the lock, so that a round of the loop without messages takes no lock. Poster and reader each write their own
+    // and then read the other's, in one total order: a message is never left behind by a reader that goes to sleep.
+    private let waitingCount = Atomic<Int>(0)
+    private let readerSleeps = Atomic<Bool>(false)
     private let wakeUp: WakeUp
 
     public init(capacity: Int) throws(SocketError) {
@@ -31,22 +34,25 @@ public final class Mailbox<Message: Sendable>: Sendable {
     /// to whoever it works for.
     @discardableResult
     public func post(_ message: Message) -> Bool {
-        let (taken, wake) = state.withLock { state in
+        let taken = state.withLock { state in
             guard state.waiting.count < capacity, !state.isClosed else {
                 state.refused &+= 1
-                return (false, false)
+                return false
             }
             state.waiting.append(message)
-            let wake = state.readerSleeps
-            state.readerSleeps = false
-            return (true, wake)
+            waitingCount.store(state.waiting.count, ordering: .sequentiallyConsistent)
+            return true
         }
-        if wake { wakeUp.signal() }
+        if taken, readerSleeps.load(ordering: .sequentiallyConsistent),
+            readerSleeps.exchange(false, ordering: .sequentiallyConsistent)
+        {
+            wakeUp.signal()
+        }
         return taken
     }
 
     /// How many messages wait.
-    public var depth: Int { state.withLock { $0.waiting.count } }
+    public var depth: Int { waitingCount.load(ordering: .relaxed) }
     /// How many messages were not taken, since the start.
     public var refused: UInt64 { state.withLock { $0.refused } }
 
@@ -58,19 +64,19 @@ public final class Mailbox<Message: Sendable>: Sendable {
         state.withLock { state in
             guard !state.waiting.isEmpty else { return }
             swap(&state.waiting, &batch)
+            waitingCount.store(0, ordering: .sequentiallyConsistent)
         }
     }
 
     /// Announces that the reader is about to sleep; false when something waits and it must not.
     func prepareToSleep() -> Bool {
-        state.withLock { state in
-            guard state.waiting.isEmpty else { return false }
-            state.readerSleeps = true
-            return true
-        }
+        readerSleeps.store(true, ordering: .sequentiallyConsistent)
+        if waitingCount.load(ordering: .sequentiallyConsistent) == 0 { return true }
+        readerSleeps.store(false, ordering: .relaxed)
+        return false
     }
 
-    func wokeUp() { state.withLock { $0.readerSleeps = false } }
+    func wokeUp() { readerSleeps.store(false, ordering: .relaxed) }
 
     func clearWakeUp() { wakeUp.clear() }
 
@@ -79,6 +85,7 @@ public final class Mailbox<Message: Sendable>: Sendable {
         state.withLock {
             $0.isClosed = true
             $0.waiting = []
+            waitingCount.store(0, ordering: .relaxed)
         }
     }
 }
