@@ -6,9 +6,8 @@ import Primitives
 
 /// A client for small requests between nodes and from the command line: one connection a request, everything limited.
 ///
-/// On SwiftNIO rather than FoundationNetworking's URLSession, because URLSession on Linux cannot read a response while it
-/// arrives (`bytes(for:)` is missing, which server-sent events need), counts its time-outs in whole seconds from
-/// the last byte (so a slow peer holds a request for as long as it likes), and brings libcurl and libxml2 with it.
+/// On SwiftNIO, which is here anyway, rather than FoundationNetworking's URLSession: on Linux that has no `bytes(for:)`, which
+/// server-sent events need, and it brings libcurl and all of Foundation with its ICU data into every process.
 public struct HTTPClient: Sendable {
     /// Longer answers end the request.
     public static let answerLimit = 32 << 20
