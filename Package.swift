@@ -9,6 +9,7 @@ let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 
 let values: [Target] = [
@@ -27,7 +28,7 @@ let values: [Target] = [
 ]
 
 let services: [Target] = [
-    .target(name: "Store", dependencies: ["Primitives", "Session", "Banking", grdb]),
+    .target(name: "Store", dependencies: ["Primitives", "Session", "Banking", "Routing", grdb]),
     .target(name: "CDatagram"),
     .target(name: "NetworkIO", dependencies: ["Primitives", "CDatagram", "SIP", nioCore, nioPosix]),
     .target(name: "Telemetry", dependencies: [logging, .product(name: "CoreMetrics", package: "swift-metrics")]),
@@ -35,7 +36,7 @@ let services: [Target] = [
     .target(name: "Prompts", dependencies: ["Primitives", "Speech", "Media", "SDP", "StrictYAML"]),
     .target(
         name: "HTTPKit",
-        dependencies: ["Primitives", "NetworkIO", logging, nioCore, nioPosix, hummingbird, nioHTTP1]),
+        dependencies: ["Primitives", "NetworkIO", logging, nioCore, nioPosix, hummingbird, hummingbirdCore, nioHTTP1]),
     .target(
         name: "NodeRuntime",
         dependencies: ["Primitives", "Session", "Store", "Banking", "Profiles", "NetworkIO", "HTTPKit", "Telemetry", logging]),

@@ -77,6 +77,7 @@ extension MenuCheckpoint {
         json.field("menu", menu)
         json.field("hash", hash)
         json.field("state", state)
+        json.field("machine", machine)
         json.field("stack", stack)
         json.field("variables", variables)
         json.field("language", language)

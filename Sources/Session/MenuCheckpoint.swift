@@ -6,7 +6,11 @@ public struct MenuCheckpoint: Hashable, Sendable, Codable {
     public var menu: String
     /// Content hash of the menu file: the call stays with the version that it began with.
     public var hash: String
+    /// As call records name it.
     public var state: String
+    /// The menu machine's own snapshot as JSON: what another center's machine resumes from. The other fields are what
+    /// the console shows and what survives a change of the machine.
+    public var machine: String?
     /// States to return to, outermost first.
     public var stack: [String]
     /// Non-secret variables only.
@@ -21,7 +25,7 @@ public struct MenuCheckpoint: Hashable, Sendable, Codable {
     public init(
         menu: String, hash: String, state: String, stack: [String] = [], variables: [String: String] = [:],
         language: String? = nil, login: LoginCheckpoint? = nil, retries: [String: Int] = [:],
-        pendingOperation: PendingOperation? = nil
+        pendingOperation: PendingOperation? = nil, machine: String? = nil
     ) {
         self.menu = menu
         self.hash = hash
@@ -32,6 +36,7 @@ public struct MenuCheckpoint: Hashable, Sendable, Codable {
         self.login = login
         self.retries = retries
         self.pendingOperation = pendingOperation
+        self.machine = machine
     }
 }
 

@@ -1,7 +1,6 @@
 import Primitives
+import Routing
 import Session
-
-public enum NodeRole: String, Sendable, Codable, CaseIterable { case access, center, seats, master }
 
 /// What a node says of itself when it starts.
 public struct NodeRegistration: Sendable, Hashable {
@@ -27,9 +26,6 @@ public struct NodeRegistration: Sendable, Hashable {
         self.checkpointVersions = checkpointVersions
     }
 }
-
-/// What the operator wants of a node.
-public enum AdministrativeState: String, Sendable, Codable, CaseIterable { case enabled, draining, disabled }
 
 /// A node as the store knows it: its newest incarnation.
 public struct NodeRow: Sendable, Hashable {

@@ -1,5 +1,6 @@
 import Banking
 import Primitives
+import Routing
 import Session
 
 /// A write to a session under its owner's right. It counts only if owner, incarnation and epoch are still the row's

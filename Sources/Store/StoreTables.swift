@@ -1,5 +1,6 @@
 import Banking
 import Primitives
+import Routing
 import Session
 
 /// A registered incarnation.

@@ -1,3 +1,4 @@
+import Foundation
 import Menu
 import Primitives
 import SDP
@@ -94,7 +95,7 @@ extension CenterCore {
 
 extension MenuCheckpoint {
     /// - Parameter lastingUntil: when the login lapses: with the longest call.
-    init(_ snapshot: MenuSnapshot, lastingUntil expiry: Primitives.WallTime) {
+    init(_ snapshot: MenuSnapshot, lastingUntil expiry: WallTime) {
         var variables: [String: String] = [:]
         for (name, value) in snapshot.variables {
             switch value {
@@ -110,6 +111,7 @@ extension MenuCheckpoint {
             menu: snapshot.menu, hash: snapshot.hash, state: snapshot.path ?? snapshot.state, stack: snapshot.callers,
             variables: variables, language: snapshot.language,
             login: snapshot.customer.map { LoginCheckpoint(customer: $0, expires: expiry) }, retries: retries,
-            pendingOperation: snapshot.pendingOperation.map { PendingOperation(id: $0.id, phase: .offered) })
+            pendingOperation: snapshot.pendingOperation.map { PendingOperation(id: $0.id, phase: .offered) },
+            machine: (try? JSONEncoder().encode(snapshot)).map { String(decoding: $0, as: UTF8.self) })
     }
 }

@@ -8,7 +8,7 @@ import Session
 extension CenterCore {
     mutating func drive(_ event: MenuEvent, in call: inout Call) {
         guard call.menu != nil else { return }
-        for action in call.menu?.handle(event, now: Menu.WallTime(secondsSince1970: now.wall.milliseconds / 1000)) ?? [] {
+        for action in call.menu?.handle(event, now: now.wall) ?? [] {
             // A hang-up is the last action; nothing may follow it.
             guard !call.isOver else { return }
             perform(action, in: &call)
@@ -84,7 +84,10 @@ extension CenterCore {
             note(.bank, "\(operation.name): not available", in: &call)
             return drive(.operationResult(operation.call, name: "unavailable"), in: &call)
         }
-        actions.append(.bank(call.handle, operation.call, request, under: write(call)))
+        var write = write(call)
+        // Written in the transaction that moves the money: from then on the result is kept under the id.
+        if operation.operationID != nil { write.checkpoint.menu?.pendingOperation?.phase = .executed }
+        actions.append(.bank(call.handle, operation.call, request, under: write))
     }
 
     mutating func bankAnswered(_ operation: OperationCall, _ outcome: BankOutcome, in call: inout Call) {

@@ -107,9 +107,8 @@ extension CenterCore {
     public mutating func refuse(_ error: SIPParseError, on flow: Flow, into actions: inout [CenterAction]) {
         guard error.problem != .keepAlive else { return }
         actions.append(.note(.rejected(reason: .malformed)))
-        guard let rejected = error.request else { return }
-        let bytes = MessageWriter.response(
-            to: rejected, problem: error.problem, toTag: "\(settings.identity).\(random.hex(16))", source: flow.remote)
+        let toTag = "\(settings.identity).\(random.hex(16))"
+        guard let bytes = MessageWriter.response(to: error, toTag: toTag, source: flow.remote) else { return }
         actions.append(.send(bytes, flow))
     }
 

@@ -1,7 +1,6 @@
 import Menu
 import Primitives
 import Routing
-import enum Routing.AdministrativeState
 import SIP
 import Session
 import Store

@@ -2,7 +2,7 @@ import Banking
 import Media
 import Menu
 import Primitives
-import enum Routing.AdministrativeState
+import Routing
 import SIP
 import Session
 import Store

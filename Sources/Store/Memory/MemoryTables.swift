@@ -1,5 +1,6 @@
 import Banking
 import Primitives
+import Routing
 import Session
 
 /// The store's tables as dictionaries. Order of insertion is kept where replies are ordered by it.

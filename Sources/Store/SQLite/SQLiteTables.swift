@@ -2,6 +2,7 @@ import Banking
 import Foundation
 import GRDB
 import Primitives
+import Routing
 import Session
 
 /// The store's tables in a SQLite file, within one transaction of one connection.

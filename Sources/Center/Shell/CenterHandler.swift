@@ -1,0 +1,202 @@
+import Banking
+import Media
+import MediaPlane
+import Menu
+import NetworkIO
+import NodeRuntime
+import Primitives
+import SIP
+import Session
+import Store
+
+/// What other threads say to a center's loop.
+public enum CenterMail: Sendable {
+    case event(CenterEvent)
+    case media(StreamID, MediaEvent)
+    case stream(StreamEvent)
+    /// Answered on the loop's thread.
+    case report(@Sendable (CenterReport) -> Void)
+}
+
+/// What a center tells of itself, for `/health` and metrics.
+public struct CenterReport: Sendable {
+    public var calls: Int
+    public var limit: Int
+    public var isIdle: Bool
+    public var liveCalls: [LiveCall]
+}
+
+/// Everything that a center's loop works with besides its core.
+struct CenterSurroundings: Sendable {
+    var mailbox: Mailbox<CenterMail>
+    var streams: StreamTransport
+    var media: MediaLoop
+    /// RTP's address as callers reach it.
+    var mediaAddress: IPAddress
+    var store: any Store
+    var bank: LedgerBank
+    var music: ClipID?
+    var metrics: CenterMetrics
+}
+
+/// The loop's side of a center: bytes to messages, actions to sockets, threads and the store.
+struct CenterHandler: DatagramHandler {
+    private var core: CenterCore
+    private let around: CenterSurroundings
+    private let parser = MessageParser()
+    private var actions: [CenterAction] = []
+    private var streamOfCall: [CallHandle: StreamID] = [:]
+    private var callOfStream: [StreamID: CallHandle] = [:]
+
+    init(core: CenterCore, around: CenterSurroundings) {
+        self.core = core
+        self.around = around
+    }
+
+    // MARK: What comes in
+
+    mutating func receive(
+        _ bytes: UnsafeRawBufferPointer, from source: Endpoint, listener: UInt16, now: MonotonicTime,
+        into outbox: inout Outbox
+    ) {
+        let flow = Flow(transport: .udp, remote: source, listener: listener)
+        receive(at: moment(now), on: flow, into: &outbox) { parser throws(SIPParseError) in
+            try parser.parse(bytes, transport: .udp)
+        }
+    }
+
+    mutating func receive(_ mail: CenterMail, now: MonotonicTime, into outbox: inout Outbox) {
+        let now = moment(now)
+        switch mail {
+        case .event(let event): core.handle(event, at: now, into: &actions)
+        case .media(let id, let event):
+            guard let call = callOfStream[id] else { return }
+            core.handle(.media(call, event), at: now, into: &actions)
+        case .stream(.message(let bytes, let flow)):
+            return receive(at: now, on: flow, into: &outbox) { parser throws(SIPParseError) in
+                try parser.parse(bytes, transport: flow.transport)
+            }
+        case .stream(.unframeable(_, _, let flow)):
+            around.metrics.rejected(.malformed)
+            core.handle(.unreachable(flow), at: now, into: &actions)
+        case .stream(.closed(let flow, _)), .stream(.connectFailed(let flow, _)):
+            core.handle(.unreachable(flow), at: now, into: &actions)
+        case .report(let answer):
+            answer(
+                CenterReport(
+                    calls: core.callCount, limit: core.settings.callLimit, isIdle: core.isIdle,
+                    liveCalls: core.liveCalls))
+        }
+        perform(at: now, into: &outbox)
+    }
+
+    private mutating func receive(
+        at now: Moment, on flow: Flow, into outbox: inout Outbox,
+        parse: (MessageParser) throws(SIPParseError) -> Message
+    ) {
+        do throws(SIPParseError) {
+            core.receive(try parse(parser), on: flow, at: now, into: &actions)
+        } catch {
+            core.refuse(error, on: flow, into: &actions)
+        }
+        perform(at: now, into: &outbox)
+    }
+
+    mutating func nextDeadline() -> MonotonicTime? { core.nextDeadline() }
+
+    mutating func fire(now: MonotonicTime, into outbox: inout Outbox) {
+        let now = moment(now)
+        core.fire(at: now, into: &actions)
+        perform(at: now, into: &outbox)
+        around.metrics.calls(core.callCount)
+    }
+
+    mutating func refused(
+        by destination: Endpoint, error: Int32, listener: UInt16, now: MonotonicTime, into outbox: inout Outbox
+    ) {
+        let now = moment(now)
+        core.handle(
+            .unreachable(Flow(transport: .udp, remote: destination, listener: listener)), at: now, into: &actions)
+        perform(at: now, into: &outbox)
+    }
+
+    private func moment(_ now: MonotonicTime) -> Moment { Moment(monotonic: now, wall: WallTime.now()) }
+
+    // MARK: What is done
+
+    /// Performs actions until none are left: opening a stream answers at once and may lead to more.
+    private mutating func perform(at now: Moment, into outbox: inout Outbox) {
+        while !actions.isEmpty {
+            var batch: [CenterAction] = []
+            swap(&batch, &actions)
+            for action in batch { perform(action, at: now, into: &outbox) }
+            if actions.isEmpty {
+                // Its storage serves the next event.
+                batch.removeAll(keepingCapacity: true)
+                swap(&batch, &actions)
+                return
+            }
+        }
+    }
+
+    private mutating func perform(_ action: CenterAction, at now: Moment, into outbox: inout Outbox) {
+        switch action {
+        case .send(let bytes, let flow):
+            if flow.transport == .udp {
+                outbox.send(bytes, to: flow.remote, listener: flow.listener)
+            } else {
+                around.streams.send(bytes, to: flow)
+            }
+            around.metrics.sent(bytes)
+        case .media(let call, let command): perform(command, of: call, at: now)
+        case .store(let request, let purpose): submit(request, for: purpose)
+        case .bank(let call, let operation, let request, let write):
+            let mailbox = around.mailbox
+            around.bank.perform(request, under: write) { outcome in
+                mailbox.post(.event(.bank(call, operation, outcome)))
+            }
+        case .note(let note): around.metrics.count(note)
+        }
+    }
+
+    private func submit(_ request: StoreRequest, for purpose: StorePurpose) {
+        guard purpose != .nothing else { return around.store.submit(request) { _ in } }
+        let mailbox = around.mailbox
+        around.store.submit(request) { reply in mailbox.post(.event(.stored(purpose, reply))) }
+    }
+
+    private mutating func perform(_ command: MediaCommand, of call: CallHandle, at now: Moment) {
+        if case .open = command { return openStream(of: call, at: now) }
+        guard let stream = streamOfCall[call] else { return }
+        let loop = around.media
+        switch command {
+        case .open: break
+        case .apply(let agreement, let signalledFrom):
+            loop.send(.apply(agreement, signalledFrom: signalledFrom), to: stream)
+        case .play(let playback, let items):
+            loop.send(.play(items, id: playback, stopsOnDigit: false, loops: false), to: stream)
+        case .music:
+            guard let music = around.music else { return }
+            loop.send(.play([.clip(music)], id: PlaybackID(rawValue: 0), stopsOnDigit: false, loops: true), to: stream)
+        case .stopPlaying: loop.send(.stop, to: stream)
+        case .echo: loop.send(.echo, to: stream)
+        case .close:
+            streamOfCall[call] = nil
+            callOfStream[stream] = nil
+            loop.send(.close, to: stream)
+        }
+    }
+
+    private mutating func openStream(of call: CallHandle, at now: Moment) {
+        do throws(StreamRefusal) {
+            let opened = try around.media.openStream()
+            streamOfCall[call] = opened.id
+            callOfStream[opened.id] = call
+            let advertised = Endpoint(around.mediaAddress, port: opened.rtp.port)
+            core.handle(.mediaOpened(call, advertised), at: now, into: &actions)
+        } catch {
+            around.metrics.streamRefused(error)
+            core.handle(.mediaRefused(call), at: now, into: &actions)
+        }
+    }
+}

@@ -1,0 +1,65 @@
+import Logging
+import MediaPlane
+import SIP
+import Session
+import Telemetry
+
+/// Counts and logs what a center's core notes.
+struct CenterMetrics: Sendable {
+    private let metrics: NodeMetrics
+    private let log: Logger
+    private let active: Gauge
+    private let setup: Histogram
+    private let ended: [EndKind: Counter]
+    private let received: [Method: Counter]
+    private let receivedOther: Counter
+    private let rejections: [RejectionReason: Counter]
+    private let sentRequests: Counter
+    private let sentResponses: Counter
+
+    private static let methods: [Method] = [.invite, .ack, .bye, .cancel, .options, .info, .update, .prack]
+
+    init(_ metrics: NodeMetrics, log: Logger) {
+        self.metrics = metrics
+        self.log = log
+        active = metrics.callsActive
+        setup = metrics.setupSeconds
+        ended = Dictionary(uniqueKeysWithValues: EndKind.allCases.map { ($0, metrics.calls(end: $0.rawValue)) })
+        received = Dictionary(
+            uniqueKeysWithValues: Self.methods.map {
+                ($0, metrics.sipMessages(method: $0.description, direction: .received))
+            })
+        receivedOther = metrics.sipMessages(method: "other", direction: .received)
+        rejections = Dictionary(
+            uniqueKeysWithValues: RejectionReason.allCases.map { ($0, metrics.sipRejected(reason: $0.rawValue)) })
+        sentRequests = metrics.sipMessages(method: "request", direction: .sent)
+        sentResponses = metrics.sipMessages(method: "response", direction: .sent)
+    }
+
+    func calls(_ count: Int) { active.set(count) }
+    func rejected(_ reason: RejectionReason) { rejections[reason]?.add() }
+
+    func sent(_ bytes: [UInt8]) {
+        // A response begins with "SIP/2.0"; no method begins with a lower-case "S" and a slash in its fourth place.
+        if bytes.count > 4, bytes[3] == UInt8(ascii: "/") { sentResponses.add() } else { sentRequests.add() }
+    }
+
+    func streamRefused(_ refusal: StreamRefusal) {
+        log.warning("no media stream for a call", metadata: ["reason": "\(refusal)"])
+    }
+
+    func count(_ note: CenterNote) {
+        switch note {
+        case .received(let method): (received[method] ?? receivedOther).add()
+        case .rejected(let reason): rejected(reason)
+        case .answered(let delay): setup.record(delay)
+        case .ended(let kind): ended[kind]?.add()
+        case .unprotected(let session):
+            log.warning("call answered before its checkpoint was stored", metadata: ["session": "\(session)"])
+        case .lostOwnership(let session):
+            log.notice("call dropped: another node owns it", metadata: ["session": "\(session)"])
+        case .retransmissionGaveUp: log.info("a message was never acknowledged")
+        case .menuAnomaly(let what): log.error("menu", metadata: ["problem": "\(what)"])
+        }
+    }
+}

@@ -1,0 +1,241 @@
+import Banking
+import Foundation
+import HTTPKit
+import Logging
+import Media
+import MediaPlane
+import Menu
+import NetworkIO
+import NodeRuntime
+import Primitives
+import Profiles
+import SIP
+import Session
+import Store
+import Synchronization
+import Telemetry
+
+/// A center as a process: its loops, media, store and bank around the core.
+public final class CenterNode: RunningNode {
+    private let profile: CenterProfile
+    private let folder: String
+    private let state: StateDirectory
+    private let log: Logger
+    private let loop: DatagramLoop<CenterHandler>
+    private let streams: StreamTransport
+    private let media: MediaLoop
+    private let store: SQLiteStore
+    private let heartbeat: Heartbeat
+    private let catalogue: CenterVoice
+
+    /// Brings a center up: prompts spoken and loaded, sockets bound, store opened, then calls are taken.
+    ///
+    /// - Parameter file: the profile's path; menus and prompt files are relative to its folder.
+    public static func start(
+        _ profile: CenterProfile, file: String, state: StateDirectory, registry: MetricRegistry, log: Logger
+    ) async throws(NodeFailure) -> CenterNode {
+        let folder = URL(fileURLWithPath: file).deletingLastPathComponent().path
+        guard let identity = NodeIdentity.begin(name: profile.common.name) else {
+            throw .usage("\(file): name: found \"\(profile.common.name)\", expected [a-z0-9-]+")
+        }
+        let voice = try await CenterVoice.load(profile, folder: folder, state: state) { done, total in
+            if done == 1 || done % 50 == 0 || done == total {
+                log.notice("speaking prompts", metadata: ["done": "\(done)", "of": "\(total)"])
+            }
+        }
+        return try await CenterNode(
+            profile, identity: identity, folder: folder, state: state, voice: voice, registry: registry, log: log)
+    }
+
+    private init(
+        _ profile: CenterProfile, identity: NodeIdentity, folder: String, state: StateDirectory, voice: CenterVoice,
+        registry: MetricRegistry, log: Logger
+    ) async throws(NodeFailure) {
+        let metrics = NodeMetrics(registry)
+        let batches = metrics.storeBatchSeconds
+        let store = openStore(profile.common.store, in: state, rules: BankRules(profile.bank)) { duration, _ in
+            batches.record(duration)
+        }
+        let bank = try await Self.openBank(profile, store: store, state: state, log: log)
+        var options = MediaStream.Options()
+        options.allowsNAT = profile.media.allowsNAT
+        options.timeout = profile.media.timeout
+        options.inBandDigits = profile.media.hearsTones
+
+        let core = CenterCore(
+            settings: CenterSettings(profile, identity: identity, voice: voice),
+            seed: UInt64.random(in: .min ... .max))
+        let late = LateMailbox()
+        do throws(SocketError) {
+            let streams = StreamTransport(limits: StreamLimits(profile.common.sip.tcp)) { event in
+                late.post(.stream(event))
+            }
+            let media = try MediaLoop.start(
+                MediaLoopConfiguration(
+                    name: "media", streamLimit: profile.limits.calls + profile.limits.setUps.burst, stream: options),
+                ports: PortPool(
+                    address: profile.media.address, first: profile.media.ports.first, last: profile.media.ports.last,
+                    startingAt: UInt64.random(in: .min ... .max)),
+                library: voice.prompts.library, seed: UInt64.random(in: .min ... .max)
+            ) { id, event in late.post(.media(id, event)) }
+            var configuration = LoopConfiguration(
+                name: "sip", listeners: profile.common.sip.listeners.filter { $0.transport == .udp }.map(\.endpoint))
+            configuration.mailboxCapacity = 65_536
+            let counted = CenterMetrics(metrics, log: log)
+            let music = voice.voices.music
+            let mediaAddress = profile.media.advertise
+            loop = try DatagramLoop.start(configuration) { mailbox in
+                CenterHandler(
+                    core: core,
+                    around: CenterSurroundings(
+                        mailbox: mailbox, streams: streams, media: media, mediaAddress: mediaAddress, store: store,
+                        bank: bank, music: music, metrics: counted))
+            }
+            late.open(loop.mailbox)
+            for (index, listener) in profile.common.sip.tcpListeners {
+                try await streams.listen(listener.endpoint, index: index)
+            }
+            self.streams = streams
+            self.media = media
+        } catch {
+            throw .usage("\(profile.common.name): \(error)")
+        }
+
+        let process = ProcessIdentity.current()
+        heartbeat = Heartbeat(
+            NodeRegistration(
+                identity: identity, role: .center, pid: process?.pid ?? 0, processStart: process?.startTicks ?? 0,
+                httpAddress: profile.common.http.description),
+            in: store
+        ) { next in
+            log.notice("this incarnation was marked dead; going on as a new one", metadata: ["incarnation": "\(next.incarnation)"])
+            late.post(.event(.fenced(newIdentity: next)))
+        }
+        self.profile = profile
+        self.folder = folder
+        self.state = state
+        self.store = store
+        self.log = log
+        catalogue = voice
+        observe(metrics)
+        keepMenus(voice.menus)
+    }
+
+    /// The ledger under the key file; another store's key is refused before any call is taken.
+    private static func openBank(
+        _ profile: CenterProfile, store: SQLiteStore, state: StateDirectory, log: Logger
+    ) async throws(NodeFailure) -> LedgerBank {
+        let path = state.resolve(profile.pinKeyPath)
+        let key: PINKey
+        do throws(PINKeyFileError) { key = try PINKeyFile.loadOrCreate(at: path) } catch {
+            throw .usage("\(profile.common.name): pin_key: \(error)")
+        }
+        let bank = LedgerBank(store: store, key: key)
+        switch await bank.bindKey() {
+        case .wrongKey(let expected):
+            throw .usage(
+                "\(profile.common.name): pin_key: found key \(key.id) in \(path), expected key \(expected) of the store: copy the key file of the other centers"
+            )
+        case .unavailable(let trouble):
+            if trouble.kind == .schema { throw .usage("\(profile.common.name): store: \(trouble.detail)") }
+            log.warning("the store is away", metadata: ["reason": "\(trouble)"])
+        default: break
+        }
+        if profile.bank.hasDemoCustomers, await DemoBank.seed(store, key: key) != .done {
+            log.warning("the demo customers could not be entered")
+        }
+        return bank
+    }
+
+    private func observe(_ metrics: NodeMetrics) {
+        let loop = loop
+        let media = media
+        metrics.mailboxDepth(loop: "sip") { loop.mailbox.depth }
+        metrics.mailboxDepth(loop: "media") { media.mailboxDepth }
+        metrics.registry.count(
+            "tandem_rtp_packets_total", help: "RTP packets.", labels: [Label("direction", "in")]
+        ) { media.counters.packetsReceived.load(ordering: .relaxed) }
+        metrics.registry.count(
+            "tandem_rtp_packets_total", help: "RTP packets.", labels: [Label("direction", "out")]
+        ) { media.counters.packetsSent.load(ordering: .relaxed) }
+        metrics.registry.count("tandem_rtp_late_total", help: "RTP packets that left after their time.") {
+            media.counters.late.load(ordering: .relaxed)
+        }
+    }
+
+    /// Every center can then load the menu of any live call (TAKEOVER.md, Checkpoints).
+    private func keepMenus(_ menus: [String: MenuDefinition]) {
+        for menu in menus.values {
+            guard let content = try? JSONEncoder().encode(menu.source) else { continue }
+            store.submit(.putMenu(hash: menu.hash, Array(content))) { _ in }
+        }
+    }
+
+    // MARK: Running
+
+    public func report() async -> CenterReport? {
+        await withCheckedContinuation { continuation in
+            let isTaken = loop.mailbox.post(.report { continuation.resume(returning: $0) })
+            if !isTaken { continuation.resume(returning: nil) }
+        }
+    }
+
+    public func health() async -> HealthReport {
+        let identity = heartbeat.identity
+        var health = HealthReport(node: identity.name, role: "center", incarnation: identity.incarnation)
+        if let trouble = store.health.trouble { health.degraded.append("store: \(trouble)") }
+        if store.health.dropped > 0 { health.degraded.append("\(store.health.dropped) checkpoints were given up") }
+        guard let report = await report() else {
+            health.canServe = false
+            health.degraded.append("the SIP loop takes no messages")
+            return health
+        }
+        if report.calls >= report.limit { health.degraded.append("at its limit of \(report.limit) calls") }
+        return health
+    }
+
+    /// A changed menu serves new calls; a broken one is refused and the old one stays.
+    public func reload() async {
+        do throws(NodeFailure) {
+            let menus = try CenterVoice.menus(of: profile, folder: folder, catalogue: catalogue.catalogue)
+            keepMenus(menus)
+            loop.mailbox.post(.event(.menus(menus)))
+            log.notice("menus read again", metadata: ["menus": "\(menus.values.map(\.name).sorted().joined(separator: ","))"])
+        } catch {
+            for line in error.lines { log.error("menu refused, the old one stays", metadata: ["problem": "\(line)"]) }
+        }
+    }
+
+    public func drainAndStop() async {
+        loop.mailbox.post(.event(.shutDown))
+        log.notice("draining", metadata: ["seconds": "\(profile.drain.components.seconds)"])
+        await waitUntilIdle(for: profile.drain)
+        loop.mailbox.post(.event(.endAllCalls))
+        // The BYEs leave and the records reach the store.
+        await waitUntilIdle(for: .seconds(2))
+        heartbeat.stop()
+        loop.stop()
+        await loop.waitUntilStopped()
+        media.stop()
+        await media.waitUntilStopped()
+        await streams.stop()
+        await store.close()
+    }
+
+    private func waitUntilIdle(for limit: Duration) async {
+        let deadline = ContinuousClock.now + limit
+        while ContinuousClock.now < deadline, await report()?.isIdle == false {
+            try? await Task.sleep(for: .milliseconds(100))
+        }
+    }
+}
+
+/// The way into a loop that is not there yet when its sources are made: what comes before it opens is refused.
+final class LateMailbox: Sendable {
+    private let mailbox = Mutex<Mailbox<CenterMail>?>(nil)
+
+    func open(_ mailbox: Mailbox<CenterMail>) { self.mailbox.withLock { $0 = mailbox } }
+
+    @discardableResult
+    func post(_ mail: CenterMail) -> Bool { mailbox.withLock { $0 }?.post(mail) ?? false }
+}

@@ -1,0 +1,82 @@
+import Foundation
+import HTTPKit
+import Logging
+import NetworkIO
+import Profiles
+import Telemetry
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// One node as the whole work of a process: logging, HTTP port, pid file and signals around a role.
+public enum NodeProcess {
+    /// What a role is started with.
+    public struct Surroundings: Sendable {
+        public var state: StateDirectory
+        public var registry: MetricRegistry
+        public var log: Logger
+    }
+
+    /// Starts a role, serves until SIGTERM or SIGINT, drains and returns. A second signal while it drains ends at once.
+    public static func run(
+        _ common: CommonProfile, role: String, state: StateDirectory,
+        start: (Surroundings) async throws(NodeFailure) -> any RunningNode
+    ) async throws(NodeFailure) {
+        // A peer that closed its connection must not end the process.
+        signal(SIGPIPE, SIG_IGN)
+        let signals = Signals([SIGTERM, SIGINT, SIGHUP])
+        LineLogHandler.install(node: common.name, level: common.logLevel.rawValue)
+        let log = Logger(label: "tandem.\(role)")
+        try state.prepare()
+        raiseFileLimit(log)
+        let registry = MetricRegistry()
+        let node = try await start(Surroundings(state: state, registry: registry, log: log))
+
+        let routes = WebRoutes()
+        routes.health { await node.health() }
+        routes.metrics(contentType: MetricRegistry.contentType) { registry.render() }
+        try node.addRoutes(to: routes)
+        let http: HTTPService
+        do throws(SocketError) { http = try await HTTPService.start(at: common.http, routes: routes, logger: log) } catch {
+            await node.drainAndStop()
+            throw .usage("\(common.name): http: \(error)")
+        }
+        let pidFile = state.pidFile(of: common.name)
+        try? "\(getpid())\n".write(toFile: pidFile, atomically: true, encoding: .utf8)
+        log.notice("serving", metadata: ["role": "\(role)", "http": "\(http.endpoint)"])
+
+        var draining: Task<Void, Never>?
+        for await signal in signals.received {
+            if signal == SIGHUP {
+                await node.reload()
+                continue
+            }
+            guard draining == nil else {
+                log.notice("ended without waiting for calls")
+                Self.remove(pidFile)
+                exit(0)
+            }
+            log.notice("told to end", metadata: ["signal": "\(signal)"])
+            draining = Task {
+                await node.drainAndStop()
+                signals.finish()
+            }
+        }
+        await http.stop()
+        remove(pidFile)
+        log.notice("ended")
+    }
+
+    private static func remove(_ pidFile: String) { try? FileManager.default.removeItem(atPath: pidFile) }
+
+    /// Two sockets a call want more descriptors than a shell gives.
+    private static func raiseFileLimit(_ log: Logger) {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        if setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) != 0 {
+            log.warning("the limit of open files could not be raised", metadata: ["limit": "\(limit.rlim_cur)"])
+        }
+    }
+}

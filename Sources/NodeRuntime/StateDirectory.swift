@@ -1,0 +1,46 @@
+import Foundation
+import Profiles
+
+/// Where a system keeps its store, secrets, prompts, pids and logs. All nodes of one machine share it.
+public struct StateDirectory: Sendable {
+    public let path: String
+
+    public init(_ path: String) { self.path = URL(fileURLWithPath: path).standardizedFileURL.path }
+
+    /// Makes the folder and those in it that nodes write to; secrets are the owner's alone.
+    public func prepare() throws(NodeFailure) {
+        do {
+            for folder in [path, path + "/run", path + "/log", path + "/prompts", path + "/access"] {
+                try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            }
+            try FileManager.default.createDirectory(
+                atPath: path + "/secrets", withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw .usage("\(path): the state directory cannot be made: \(error.localizedDescription)")
+        }
+    }
+
+    /// A path of a profile that is relative to the state directory.
+    public func resolve(_ relative: String) -> String { relative.hasPrefix("/") ? relative : "\(path)/\(relative)" }
+
+    public func pidFile(of node: String) -> String { "\(path)/run/\(node).pid" }
+    public func logFile(of node: String) -> String { "\(path)/log/\(node).log" }
+    public var apiToken: String { "\(path)/secrets/api-token" }
+}
+
+/// Why a node cannot start or go on: lines that say what to do, and the process's exit status.
+public struct NodeFailure: Error, Sendable, CustomStringConvertible {
+    public var lines: [String]
+    /// 1 the thing asked for failed, 2 wrong usage or profile.
+    public var status: Int32
+
+    public init(_ lines: [String], status: Int32) {
+        self.lines = lines
+        self.status = status
+    }
+
+    public static func usage(_ line: String) -> Self { Self([line], status: 2) }
+    public static func failed(_ line: String) -> Self { Self([line], status: 1) }
+
+    public var description: String { lines.joined(separator: "\n") }
+}

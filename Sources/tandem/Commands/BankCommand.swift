@@ -1,0 +1,101 @@
+import ArgumentParser
+import Banking
+import NodeRuntime
+import Profiles
+import Store
+
+struct BankCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bank", abstract: "Look into the embedded ledger.",
+        subcommands: [Accounts.self, Transfers.self, Audit.self])
+
+    struct Options: ParsableArguments {
+        @OptionGroup var state: StateOption
+        @Option(help: "The store, as in profiles; by default the state directory's own.") var store: String?
+        @Flag(help: "For programs.") var json = false
+
+        func ask(_ request: StoreRequest) async throws -> StoreReply {
+            let location = store ?? "sqlite:tandem.sqlite"
+            guard location.hasPrefix("sqlite:") else {
+                throw CommandFailure.usage("--store: found \"\(location)\", expected sqlite:PATH")
+            }
+            let opened = openStore(.sqlite(path: String(location.dropFirst(7))), in: StateDirectory(state.directory))
+            let reply = await opened.submit(request)
+            await opened.close()
+            if case .unavailable(let trouble) = reply {
+                throw CommandFailure.failed("bank: the store cannot be used: \(trouble)")
+            }
+            return reply
+        }
+    }
+
+    struct Accounts: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Customers, accounts and balances.")
+        @OptionGroup var options: Options
+
+        func run() async throws {
+            guard case .accounts(let rows) = try await options.ask(.accounts(includingBank: false)) else { return }
+            if options.json { return try printJSON(rows) }
+            var table = Table("CUSTOMER", "ACCOUNT", "BALANCE", "CURRENCY", "STATUS")
+            for row in rows {
+                table.add(
+                    .init(row.customer), .init(row.account), .number(decimal(row.balanceMinor)), .init(row.currency),
+                    .init(row.status, row.status == "open" ? .plain : .red))
+            }
+            table.printOut()
+        }
+    }
+
+    struct Transfers: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Transfers, newest first, refused ones too.")
+        @OptionGroup var options: Options
+        @Option(help: "At most so many.") var limit = 1000
+
+        func run() async throws {
+            guard limit > 0 else { throw CommandFailure.usage("--limit: found \(limit), expected 1 or more") }
+            guard case .transfers(let rows) = try await options.ask(.transfers(limit: limit)) else { return }
+            if options.json { return try printJSON(rows) }
+            var table = Table("AT", "FROM", "TO", "AMOUNT", "CURRENCY", "RESULT", "ID")
+            for row in rows {
+                table.add(
+                    .init(row.at.description), .optional(row.from), .optional(row.to),
+                    .number(decimal(row.amountMinor)), .init(row.currency),
+                    .init(row.result, row.result == "done" ? .plain : .yellow), .init(row.id))
+            }
+            table.printOut()
+        }
+    }
+
+    struct Audit: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Recompute every balance from the entries; exit 1 where they differ.")
+        @OptionGroup var options: Options
+
+        func run() async throws {
+            guard case .audit(let report) = try await options.ask(.audit) else { return }
+            if options.json {
+                try printJSON(report)
+            } else {
+                printNow(
+                    "\(report.accounts) accounts, \(report.entries) entries, \(report.transfers) transfers, sum \(decimal(report.totalMinor))"
+                )
+                for difference in report.differences {
+                    printToStandardError(
+                        "account \(difference.account): balance \(decimal(difference.balanceMinor)), entries \(decimal(difference.entriesMinor))"
+                    )
+                }
+                for operation in report.unbalanced { printToStandardError("operation \(operation): entries do not balance") }
+            }
+            guard report.ok else { throw CommandFailure.failed("audit: the ledger does not add up") }
+        }
+    }
+
+    /// Minor units with two decimals: 1000700 is 10007.00.
+    static func decimal(_ minor: Int64) -> String {
+        let magnitude = minor.magnitude
+        let fraction = magnitude % 100
+        return "\(minor < 0 ? "-" : "")\(magnitude / 100).\(fraction < 10 ? "0" : "")\(fraction)"
+    }
+}
+
+private func decimal(_ minor: Int64) -> String { BankCommand.decimal(minor) }

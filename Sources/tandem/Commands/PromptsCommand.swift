@@ -1,0 +1,62 @@
+import ArgumentParser
+import Center
+import Foundation
+import NodeRuntime
+import Profiles
+import Prompts
+
+struct PromptsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "prompts", abstract: "The clips that menus speak.", subcommands: [Build.self])
+
+    struct Build: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Speak every prompt that nobody recorded; a WAV that you put there wins.")
+        @Option(help: "Folder of the profiles.") var profiles = "sip-profiles"
+        @OptionGroup var state: StateOption
+
+        func run() async throws {
+            let set = try ProfileFolder.load(profiles)
+            try await PromptsCommand.build(set, folder: profiles, state: StateDirectory(state.directory), verbose: true)
+        }
+    }
+
+    /// Speaks what is missing for the centers of a folder. Two centers that share the prompts are built once.
+    static func build(_ set: ProfileSet, folder: String, state: StateDirectory, verbose: Bool) async throws {
+        var done: Set<String> = []
+        for case .center(let profile) in set.items.map(\.profile) {
+            let engines = CenterVoice.engines(of: profile)
+            let key = engines.map { "\($0.key)=\($0.value.command)" }.sorted().joined(separator: "|")
+            guard done.insert(key).inserted else { continue }
+            do throws(NodeFailure) {
+                try state.prepare()
+                let catalogue = try CenterVoice.catalogue(folder: folder)
+                let builder = PromptBuilder(
+                    catalogue, engines: engines,
+                    directories: CenterVoice.directories(folder: folder, state: state))
+                let report = await builder.build { finished, total in
+                    if finished == 1 || finished % 50 == 0 || finished == total {
+                        printNow("speaking prompts: \(finished) of \(total)")
+                    }
+                }
+                guard report.problems.isEmpty else {
+                    throw NodeFailure(report.problems.map(\.description), status: 1)
+                }
+                if verbose {
+                    printNow("\(report.built.count) spoken, \(report.kept) up to date, \(report.own) your own")
+                }
+            } catch {
+                throw CommandFailure(lines: error.lines, status: error.status)
+            }
+        }
+    }
+}
+
+/// The profiles of a folder, or all that is wrong with them.
+enum ProfileFolder {
+    static func load(_ path: String) throws -> ProfileSet {
+        do throws(ProfileProblems) { return try ProfileSet.load(directory: path) } catch {
+            throw CommandFailure.usage(error.list.map(\.description))
+        }
+    }
+}

@@ -1,0 +1,187 @@
+import ArgumentParser
+import Foundation
+import HTTPKit
+import NodeRuntime
+import Profiles
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+struct Up: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "up", abstract: "Start every profile of a folder as a process of its own.",
+        discussion: "Prints `ready` when every node serves. SIGINT or SIGTERM stops all.")
+    @Option(help: "Folder of the profiles.") var profiles = "sip-profiles"
+    @OptionGroup var state: StateOption
+    @Flag(help: "Start a node again that ended without being told to.") var respawn = false
+
+    func run() async throws {
+        let set = try ProfileFolder.load(profiles)
+        let state = StateDirectory(state.directory)
+        do throws(NodeFailure) { try state.prepare() } catch {
+            throw CommandFailure(lines: error.lines, status: error.status)
+        }
+        try await PromptsCommand.build(set, folder: profiles, state: state, verbose: false)
+        let supervisor = try Supervisor(set, state: state, respawn: respawn)
+        try await supervisor.run()
+    }
+}
+
+/// Starts nodes, waits until they serve, watches over them, and stops them in order.
+final class Supervisor {
+    private struct Node {
+        var item: ProfileSet.Item
+        var process: ChildProcess?
+        var isStopping = false
+        /// Starts in the last minute, so that a node that dies at once is not started for ever.
+        var starts: [ContinuousClock.Instant] = []
+
+        var name: String { item.profile.name }
+    }
+
+    private static let startsPerMinute = 10
+    private var nodes: [Node]
+    private let state: StateDirectory
+    private let respawn: Bool
+    private let executable: String
+
+    init(_ set: ProfileSet, state: StateDirectory, respawn: Bool) throws {
+        // Those who tell others where to go come first, callers' entrance last.
+        let order: [NodeRole] = [.master, .center, .seats, .access]
+        nodes = set.items.sorted { left, right in
+            let places = [left, right].map { order.firstIndex(of: $0.profile.role) ?? 0 }
+            return places[0] < places[1]
+        }.map { Node(item: $0) }
+        self.state = state
+        self.respawn = respawn
+        executable = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    }
+
+    func run() async throws {
+        let signals = Signals([SIGTERM, SIGINT, SIGCHLD])
+        for index in nodes.indices { try start(index) }
+        do {
+            try await waitUntilServing()
+        } catch {
+            await stopAll()
+            throw error
+        }
+        announce()
+        for await signal in signals.received {
+            if signal == SIGCHLD { try collect() } else { break }
+        }
+        await stopAll()
+    }
+
+    private func start(_ index: Int) throws {
+        let node = nodes[index]
+        if let pid = Self.livingPid(in: state.pidFile(of: node.name)) {
+            throw CommandFailure.failed("up: \(node.name) already runs with pid \(pid); stop it first")
+        }
+        let process = try ChildProcess.start(
+            executable: executable,
+            arguments: [node.item.profile.role.rawValue, "--profile", node.item.file, "--state", state.path],
+            logFile: state.logFile(of: node.name))
+        try? "\(process.pid)\n".write(toFile: state.pidFile(of: node.name), atomically: true, encoding: .utf8)
+        nodes[index].process = process
+        nodes[index].starts = nodes[index].starts.filter { $0 > .now - .seconds(60) } + [.now]
+    }
+
+    /// The pid in a file, if it is a living tandem node's.
+    private static func livingPid(in file: String) -> pid_t? {
+        guard let text = try? String(contentsOfFile: file, encoding: .utf8),
+            let pid = pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)),
+            let command = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline"),
+            String(decoding: command, as: UTF8.self).contains("tandem")
+        else { return nil }
+        return pid
+    }
+
+    /// Every node answers its health page; one that ends meanwhile ends the whole start, with its last words.
+    private func waitUntilServing() async throws {
+        var waiting = Array(nodes.indices)
+        let deadline = ContinuousClock.now + .seconds(300)
+        while !waiting.isEmpty {
+            while let (pid, ending) = ChildProcess.collect() {
+                guard let index = nodes.firstIndex(where: { $0.process?.pid == pid }) else { continue }
+                nodes[index].process = nil
+                throw CommandFailure(
+                    lines: lastWords(of: nodes[index].name) + ["up: \(nodes[index].name) \(ending)"],
+                    status: ending == .exited(2) ? 2 : 1)
+            }
+            for index in waiting where await Self.serves(nodes[index].item.profile.common) {
+                waiting.removeAll { $0 == index }
+            }
+            guard ContinuousClock.now < deadline else {
+                let names = waiting.map { nodes[$0].name }.joined(separator: ", ")
+                throw CommandFailure.failed("up: not serving after 300 s: \(names); see \(state.path)/log")
+            }
+            if !waiting.isEmpty { try await Task.sleep(for: .milliseconds(50)) }
+        }
+    }
+
+    private static func serves(_ common: CommonProfile) async -> Bool {
+        let answer = try? await HTTPClient().send(to: common.http, path: "/health", within: .seconds(1))
+        return answer?.status == 200
+    }
+
+    /// What a node that failed said last: its own lines, without the log's decoration.
+    private func lastWords(of node: String) -> [String] {
+        let text = (try? String(contentsOfFile: state.logFile(of: node), encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").suffix(5).map(String.init)
+    }
+
+    private func announce() {
+        let table = nodes.map { node in
+            let common = node.item.profile.common
+            let sip = common.sip.listeners.first.map { "\($0.endpoint)" } ?? ""
+            return "  \(node.item.profile.role.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0))"
+                + "\(node.name.padding(toLength: 12, withPad: " ", startingAt: 0))sip:\(sip)  http://\(common.http)"
+        }
+        printNow((["", "Tandem is up; state in \(state.path)"] + table).joined(separator: "\n"))
+        if let access = nodes.first(where: { $0.item.profile.role == .access })?.item.profile.common.sip.listeners.first {
+            printNow("Dial sip:95533@\(access.endpoint) (telephone banking; customer 10000001, PIN 246810 in the demo),")
+            printNow("9196 for an echo, 9664 for music. Look: tandem status, tandem calls. Ctrl-C stops everything.")
+        }
+        printNow("ready")
+    }
+
+    /// Nodes that ended by themselves: said, and started again where that is wanted.
+    private func collect() throws {
+        while let (pid, ending) = ChildProcess.collect() {
+            guard let index = nodes.firstIndex(where: { $0.process?.pid == pid }) else { continue }
+            nodes[index].process = nil
+            try? FileManager.default.removeItem(atPath: state.pidFile(of: nodes[index].name))
+            let again = respawn && nodes[index].starts.count < Self.startsPerMinute
+            printNow("\(nodes[index].name) \(ending)\(again ? "; starting it again" : "")")
+            if again { try start(index) }
+        }
+    }
+
+    /// Entrances first, so that nobody is sent to a node that is going; each is given its time to drain.
+    private func stopAll() async {
+        for node in nodes.reversed() {
+            if let process = node.process {
+                process.send(SIGTERM)
+            } else if let pid = Self.livingPid(in: state.pidFile(of: node.name)) {
+                // Killed and started again by hand: it belongs to this system all the same.
+                kill(pid, SIGTERM)
+            }
+        }
+        let limit = nodes.map { node -> Duration in
+            if case .center(let center) = node.item.profile { center.drain + .seconds(5) } else { .seconds(10) }
+        }.max() ?? .seconds(10)
+        let deadline = ContinuousClock.now + limit
+        while nodes.contains(where: { $0.process != nil }), ContinuousClock.now < deadline {
+            while let (pid, _) = ChildProcess.collect() {
+                for index in nodes.indices where nodes[index].process?.pid == pid {
+                    nodes[index].process = nil
+                    try? FileManager.default.removeItem(atPath: state.pidFile(of: nodes[index].name))
+                }
+            }
+            try? await Task.sleep(for: .milliseconds(50))
+        }
+        for index in nodes.indices { nodes[index].process?.send(SIGKILL) }
+    }
+}
