@@ -86,6 +86,7 @@ static int64_t clock_ns(clockid_t clock) {
 
 int64_t cdg_boot_time(void) { return clock_ns(CLOCK_BOOTTIME); }
 int64_t cdg_monotonic_time(void) { return clock_ns(CLOCK_MONOTONIC); }
+int64_t cdg_wall_time(void) { return clock_ns(CLOCK_REALTIME); }
 int64_t cdg_thread_cpu_time(void) { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
 
 void cdg_sleep_until(int64_t at_ns) {

@@ -20,6 +20,7 @@ static int apply(int fd, bool v6, const cdg_options *options) {
     if (v6 && set(fd, IPPROTO_IPV6, IPV6_V6ONLY, options->v6_only ? 1 : 0) != 0) return -1;
     if (options->report_errors && !v6 && set(fd, IPPROTO_IP, IP_RECVERR, 1) != 0) return -1;
     if (options->report_errors && v6 && set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1) != 0) return -1;
+    if (options->stamp_arrivals && set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) != 0) return -1;
     if (options->path_mtu != CDG_PATH_MTU_SYSTEM) {
         int mode = options->path_mtu == CDG_PATH_MTU_FRAGMENT ? IP_PMTUDISC_DONT : IP_PMTUDISC_DO;
         if (!v6 && set(fd, IPPROTO_IP, IP_MTU_DISCOVER, mode) != 0) return -1;

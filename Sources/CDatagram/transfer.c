@@ -6,11 +6,19 @@
 #include <linux/types.h>
 #include <stdlib.h>
 #include <sys/uio.h>
+#include <time.h>
+
+// Room for one SCM_TIMESTAMPNS.
+typedef union {
+    struct cmsghdr align;
+    uint8_t bytes[CMSG_SPACE(sizeof(struct timespec))];
+} stamp_room;
 
 typedef struct {
     struct mmsghdr *headers;
     struct iovec *vectors;
     socket_address *addresses;
+    stamp_room *stamps;  // made when first needed
 } message_arrays;
 
 static message_arrays *arrays_create(uint32_t capacity, uint32_t vectors_each) {
@@ -36,6 +44,7 @@ static void arrays_destroy(message_arrays *arrays) {
     free(arrays->headers);
     free(arrays->vectors);
     free(arrays->addresses);
+    free(arrays->stamps);
     free(arrays);
 }
 
@@ -49,10 +58,11 @@ cdg_receive_batch *cdg_receive_batch_create(uint32_t capacity, uint32_t datagram
     batch->lengths = calloc(capacity, sizeof *batch->lengths);
     batch->sources = calloc(capacity, sizeof *batch->sources);
     batch->truncated = calloc(capacity, sizeof *batch->truncated);
+    batch->arrivals = calloc(capacity, sizeof *batch->arrivals);
     message_arrays *arrays = arrays_create(capacity, 1);
     batch->internals = arrays;
     if (!arrays_complete(arrays) || batch->bytes == NULL || batch->lengths == NULL || batch->sources == NULL ||
-        batch->truncated == NULL) {
+        batch->truncated == NULL || batch->arrivals == NULL) {
         cdg_receive_batch_destroy(batch);
         return NULL;
     }
@@ -72,6 +82,7 @@ void cdg_receive_batch_destroy(cdg_receive_batch *batch) {
     free(batch->lengths);
     free(batch->sources);
     free(batch->truncated);
+    free(batch->arrivals);
     free(batch);
 }
 
@@ -87,6 +98,31 @@ int cdg_receive(int fd, cdg_receive_batch *batch, uint32_t limit) {
         from_kernel(header->msg_name, header->msg_namelen, &batch->sources[i]);
         header->msg_namelen = sizeof(socket_address);
     }
+    return count;
+}
+
+static int64_t arrival(struct msghdr *header) {
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part != NULL; part = CMSG_NXTHDR(header, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_TIMESTAMPNS) continue;
+        struct timespec time;
+        if (part->cmsg_len < CMSG_LEN(sizeof time)) continue;
+        memcpy(&time, CMSG_DATA(part), sizeof time);
+        return (int64_t)time.tv_sec * 1000000000LL + time.tv_nsec;
+    }
+    return 0;
+}
+
+int cdg_receive_stamped(int fd, cdg_receive_batch *batch, uint32_t limit) {
+    message_arrays *arrays = batch->internals;
+    if (arrays->stamps == NULL) arrays->stamps = calloc(batch->capacity, sizeof *arrays->stamps);
+    if (arrays->stamps == NULL) return -ENOMEM;
+    uint32_t room = limit < batch->capacity ? limit : batch->capacity;
+    for (uint32_t i = 0; i < room; i++) {
+        arrays->headers[i].msg_hdr.msg_control = &arrays->stamps[i];
+        arrays->headers[i].msg_hdr.msg_controllen = sizeof arrays->stamps[i];
+    }
+    int count = cdg_receive(fd, batch, room);
+    for (int i = 0; i < count; i++) batch->arrivals[i] = arrival(&arrays->headers[i].msg_hdr);
     return count;
 }
 

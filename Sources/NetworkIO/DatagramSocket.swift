@@ -58,6 +58,8 @@ public final class DatagramSocket: Sendable {
         public var sendBuffer = 0
         /// Whether ICMP errors are queued together with the destination that caused them.
         public var reportsErrors = false
+        /// Whether each datagram carries the time at which the kernel took it, for `ReceiveBatch.receiveStamped`.
+        public var stampsArrivals = false
         /// Whether an IPv6 socket leaves IPv4 to another one.
         public var v6Only = true
         /// DSCP and ECN byte of what is sent; 0xB8 is expedited forwarding (RFC 3246).
@@ -76,6 +78,7 @@ public final class DatagramSocket: Sendable {
         settings.send_buffer = Int32(clamping: options.sendBuffer)
         settings.v6_only = options.v6Only
         settings.report_errors = options.reportsErrors
+        settings.stamp_arrivals = options.stampsArrivals
         settings.traffic_class = options.trafficClass
         let result = cdg_open_udp(&wanted, &settings)
         guard result >= 0 else { throw SocketError(endpoint, code: -result) }

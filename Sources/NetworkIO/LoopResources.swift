@@ -69,6 +69,19 @@ public final class ReceiveBatch {
         Int(cdg_receive(descriptor, batch, UInt32(clamping: min(limit, capacity))))
     }
 
+    /// The same from a socket that stamps arrivals, with `arrival` filled. One batch is used with one of the two only.
+    public func receiveStamped(from descriptor: Int32, limit: Int = .max) -> Int {
+        Int(cdg_receive_stamped(descriptor, batch, UInt32(clamping: min(limit, capacity))))
+    }
+
+    /// When the kernel took a datagram of the last stamped call, by the clock of civil time in nanoseconds since 1970;
+    /// nil when it did not say.
+    public func arrival(_ index: Int) -> Int64? {
+        precondition(index < capacity)
+        let nanoseconds = batch.pointee.arrivals[index]
+        return nanoseconds == 0 ? nil : nanoseconds
+    }
+
     /// A datagram of the last call; nil when it was longer than the limit.
     public func bytes(_ index: Int) -> UnsafeRawBufferPointer? {
         precondition(index < capacity)

@@ -32,6 +32,7 @@ typedef struct {
     bool reuse_address;  // for UDP this lets another process steal the port: leave it off unless that is wanted
     bool v6_only;
     bool report_errors;  // IP_RECVERR: ICMP errors are queued with the destination that caused them
+    bool stamp_arrivals;  // SO_TIMESTAMPNS: each datagram carries the time the kernel took it, for cdg_receive_stamped
     cdg_path_mtu path_mtu;
     uint8_t traffic_class;  // DSCP and ECN byte; 0 leaves the default
 } cdg_options;
@@ -64,6 +65,7 @@ typedef struct {
     uint32_t *lengths;
     cdg_address *sources;
     bool *truncated;
+    int64_t *arrivals;  // CLOCK_REALTIME in nanoseconds, by cdg_receive_stamped; 0 where the kernel told none
     void *internals;
 } cdg_receive_batch;
 
@@ -74,6 +76,9 @@ void cdg_receive_batch_destroy(cdg_receive_batch *batch);
 // Takes up to `limit` waiting datagrams (never waits): their number, 0 when there is none, or -errno.
 // A pending ICMP error of the socket comes out as -ECONNREFUSED or its like once; call again for the datagrams.
 int cdg_receive(int fd, cdg_receive_batch *batch, uint32_t limit);
+
+// The same with `arrivals` filled, for a socket opened with stamp_arrivals. A batch is used with one of the two only.
+int cdg_receive_stamped(int fd, cdg_receive_batch *batch, uint32_t limit);
 
 // ---- Sending -------------------------------------------------------------------------------------------------------
 
@@ -151,6 +156,8 @@ uint64_t cdg_timer_drain(int fd);
 int64_t cdg_boot_time(void);
 // Nanoseconds since boot, without suspension; what cdg_timer_set compares with.
 int64_t cdg_monotonic_time(void);
+// Nanoseconds of civil time (CLOCK_REALTIME), the clock of `arrivals`; it may be set.
+int64_t cdg_wall_time(void);
 // Sleeps until CLOCK_MONOTONIC reaches at_ns; returns at once when it has. Signals do not cut it short.
 void cdg_sleep_until(int64_t at_ns);
 // CPU time of the calling thread in nanoseconds.
