@@ -9,7 +9,8 @@ import Primitives
 
 struct CallersCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "callers", abstract: "Phones in a box: place calls with audio both ways and report what they heard.",
+        commandName: "callers",
+        abstract: "Phones in a box: place calls with audio both ways and report what they heard.",
         discussion: """
             Digits (--digits): 0-9 * # A-D press keys, "," pauses 1 s, "." 100 ms, "w" waits until the other side has \
             spoken and paused, "{10000000+n}" is a number for the n-th caller (also n%K, and :8 to pad), "e" expects the \
@@ -64,10 +65,12 @@ struct CallersCommand: AsyncParsableCommand {
         }
         let target = Self.endpoint(to)
         check(target != nil, "to", "\"\(to)\"", "ADDRESS:PORT, such as 127.0.0.1:5060")
-        let isNumber = !line.isEmpty && line.utf8.allSatisfy { byte in
-            (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
-                || "*#+-._".utf8.contains(byte)
-        }
+        let isNumber =
+            !line.isEmpty
+            && line.utf8.allSatisfy { byte in
+                (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
+                    || "*#+-._".utf8.contains(byte)
+            }
         check(isNumber, "line", "\"\(line)\"", "a number or name")
         check((1...100_000).contains(calls), "calls", calls, "1 to 100000")
         check(rate > 0 && rate <= 10_000, "rate", rate, "more than 0, at most 10000")
@@ -118,7 +121,8 @@ struct CallersCommand: AsyncParsableCommand {
     private func showProgress(of run: CallersRun) async {
         while !Task.isCancelled {
             let now = await run.progress()
-            let line = "\(now.placed) of \(calls) placed, \(now.talking) talking, \(now.answered) answered, \(now.lost) lost"
+            let line =
+                "\(now.placed) of \(calls) placed, \(now.talking) talking, \(now.answered) answered, \(now.lost) lost"
             FileHandle.standardError.write(Data("\r\u{1B}[K\(line)".utf8))
             try? await Task.sleep(for: .seconds(1))
         }
@@ -128,7 +132,8 @@ struct CallersCommand: AsyncParsableCommand {
         func count(_ value: Int, bad: Bool = true) -> Table.Cell {
             Table.Cell(String(value), bad && value > 0 ? .red : .plain, right: true)
         }
-        var counts = Table("CALLS", "ANSWERED", "FAILED", "DROPPED", "SILENT", "LOST", "REDIRECTS", "RE-INVITES", "PACKETS/S")
+        var counts = Table(
+            "CALLS", "ANSWERED", "FAILED", "DROPPED", "SILENT", "LOST", "REDIRECTS", "RE-INVITES", "PACKETS/S")
         counts.add(
             count(report.calls, bad: false), count(report.answered, bad: false), count(report.failed),
             count(report.dropped), count(report.silent), count(report.lost), count(report.redirects, bad: false),
