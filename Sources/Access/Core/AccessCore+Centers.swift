@@ -21,17 +21,17 @@ extension AccessCore {
 
     mutating func nextSilence() -> SilenceQueue.Entry? {
         silences.first { entry in
-            guard let branches = forwards[entry.forward]?.branches, branches.indices.contains(entry.branch) else {
+            guard let place = forwards.place(entry.forward), entry.branch < forwards[place].branches.count else {
                 return false
             }
-            return branches[entry.branch].isSilent && branches[entry.branch].isOpen
+            return forwards[place].branches[entry.branch].isSilent && forwards[place].branches[entry.branch].isOpen
         }
     }
 
     /// A center brought no response in its time: the next one is tried.
     mutating func stayedSilent(_ entry: SilenceQueue.Entry) {
-        guard let branches = forwards[entry.forward]?.branches, branches.indices.contains(entry.branch) else { return }
-        let branch = branches[entry.branch]
+        guard let place = forwards.place(entry.forward), entry.branch < forwards[place].branches.count else { return }
+        let branch = forwards[place].branches[entry.branch]
         if graceUntil > branch.beganAt + settings.firstResponse, graceUntil > now {
             // It may have answered while this node stood still.
             var later = entry
@@ -63,9 +63,13 @@ extension AccessCore {
     /// Signalling).
     private mutating func fell(_ center: CenterIndex) {
         for handle in forwards.openHandles {
-            guard let branches = forwards[handle]?.branches else { continue }
-            for index in branches.indices where branches[index].center == center && branches[index].isOpen {
-                forwards[handle]?.branches[index].isOpen = false
+            guard let count = forwards.place(handle).map({ forwards[$0].branches.count }) else { continue }
+            for index in 0..<count {
+                // Each failure may close the request, or give it a further branch.
+                guard let place = forwards.place(handle), forwards[place].branches[index].center == center,
+                    forwards[place].branches[index].isOpen
+                else { continue }
+                forwards[place].branches[index].isOpen = false
                 drive(handle, .targetDied(index))
             }
         }

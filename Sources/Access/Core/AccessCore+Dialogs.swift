@@ -63,7 +63,7 @@ extension AccessCore {
         route.apply(to: &edit, of: ack)
         var bytes = edit.apply(to: ack)
         if bytes.count > settings.datagramLimit, outbound.transport == .udp, let center,
-            let tcp = ways(of: center, from: flow).tcp
+            let tcp = ways(of: center).tcp
         {
             outbound = tcp
             edit.via = listeners.via(for: outbound, branch: branch)
@@ -102,7 +102,7 @@ extension AccessCore {
             return .refused(403, .relay, phrase: "Not Served Here")
         }
         guard let center = owner ?? chooser.center(hashing: request.callID, now: now),
-            let outbound = ways(of: center, from: flow).udp
+            let outbound = ways(of: center).udp
         else { return .refused(503, .noCenter, phrase: nil) }
         return .to(center, outbound, hasToken: false)
     }

@@ -22,12 +22,11 @@ extension AccessCore {
         session: String? = nil, token: String? = nil, firstResponse: Duration? = nil,
         target: (center: CenterIndex?, flow: Flow)? = nil
     ) {
-        let isInvite = request.method == .invite
-        let handle = forwards.insert(
-            Forward(
-                request: request, source: flow, server: id, route: route, purpose: purpose, session: session,
-                token: token, beganAt: now,
-                context: ResponseContext(isInvite: isInvite, firstResponseTime: firstResponse)))
+        let forward = Forward(
+            request, from: flow, server: id, route: route, purpose: purpose, session: session, token: token,
+            firstResponse: firstResponse, now: now)
+        let isInvite = forward.isInvite
+        let handle = forwards.insert(forward)
         if isInvite { invites[id] = handle }
         if let target {
             attempt(handle, at: target.center, by: target.flow)
@@ -49,33 +48,29 @@ extension AccessCore {
 
     /// The next target for a request whose last one failed, or the end of its search.
     private mutating func tryNext(_ handle: ForwardHandle) {
-        guard let purpose = forwards[handle]?.purpose, let attempts = forwards[handle]?.attempts else { return }
-        if let center = forwards[handle]?.retryByUDP {
-            forwards[handle]?.retryByUDP = nil
-            guard let flow = ways(of: center, handle).udp else { return drive(handle, .exhausted) }
+        guard let place = forwards.place(handle) else { return }
+        if let center = forwards[place].retryByUDP {
+            forwards[place].retryByUDP = nil
+            guard let flow = ways(of: center).udp else { return drive(handle, .exhausted) }
             return attempt(handle, at: center, by: flow, mayPromote: false)
         }
-        guard let center = nextCenter(handle, purpose, attempts), let flow = ways(of: center, handle).udp else {
-            return drive(handle, .exhausted)
-        }
-        if attempts > 0 { counters.failovers += 1 }
+        guard let center = nextCenter(place), let flow = ways(of: center).udp else { return drive(handle, .exhausted) }
+        if forwards[place].attempts > 0 { counters.failovers += 1 }
         attempt(handle, at: center, by: flow)
     }
 
-    private mutating func nextCenter(
-        _ handle: ForwardHandle, _ purpose: Forward.Purpose, _ attempts: Int
-    ) -> CenterIndex? {
-        guard attempts < settings.attempts, let tried = forwards[handle]?.tried,
-            let request = forwards[handle]?.request
-        else { return nil }
-        switch purpose {
+    private mutating func nextCenter(_ place: Int) -> CenterIndex? {
+        guard forwards[place].attempts < settings.attempts else { return nil }
+        switch forwards[place].purpose {
         case .line:
-            let line = forwards[handle]?.route.requestURI.user ?? ""
-            return chooser.choose(line: line, caller: request.from.uri.user ?? "", excluding: tried, now: now)
+            return chooser.choose(
+                line: forwards[place].route?.requestURI.user ?? "",
+                caller: forwards[place].request.from.uri.user ?? "", excluding: forwards[place].tried, now: now)
         case .dialog:
             // Only a center that died is a reason to ask another one about a dialog.
-            guard forwards[handle]?.endedByResponse == false,
-                let center = chooser.center(hashing: request.callID, now: now), !tried.contains(center)
+            guard !forwards[place].endedByResponse,
+                let center = chooser.center(hashing: forwards[place].request.callID, now: now),
+                !forwards[place].tried.contains(center)
             else { return nil }
             return center
         case .caller: return nil
@@ -86,54 +81,54 @@ extension AccessCore {
     private mutating func attempt(
         _ handle: ForwardHandle, at center: CenterIndex?, by flow: Flow, mayPromote: Bool = true
     ) {
-        guard let request = forwards[handle]?.request else { return }
-        let name = proxy.branch(for: request)
+        guard let place = forwards.place(handle) else { return }
+        let name = proxy.branch(for: forwards[place].request)
         var flow = flow
         var isPromoted = false
-        var bytes = forwarded(handle, of: request, by: flow, branch: name)
+        var bytes = forwarded(place, by: flow, branch: name)
         if mayPromote, bytes.count > settings.datagramLimit, let center, flow.transport == .udp,
-            let tcp = ways(of: center, handle).tcp
+            let tcp = ways(of: center).tcp
         {
             // RFC 3261 §18.1.1: "If a request is within 200 bytes of the path MTU, or if it is larger than 1300 bytes
             // and the path MTU is unknown, the request MUST be sent using … TCP".
             flow = tcp
             isPromoted = true
-            bytes = forwarded(handle, of: request, by: flow, branch: name)
+            bytes = forwarded(place, by: flow, branch: name)
         }
         var begun: [ResponseContext.Action] = []
         swap(&begun, &steps)
-        let branch = forwards[handle]?.context.begin(into: &begun) ?? 0
+        let branch = forwards[place].context.begin(into: &begun)
         let id = transactions.request(
-            bytes, method: request.method, branch: name, to: flow, isProxied: true,
+            bytes, method: forwards[place].request.method, branch: name, to: flow, isProxied: true,
             context: handle.context(branch: branch), now: now, into: &outputs)
-        forwards[handle]?.branches.append(
+        forwards[place].branches.append(
             Forward.Branch(client: id, center: center, flow: flow, isPromoted: isPromoted, beganAt: now))
-        forwards[handle]?.attempts += 1
-        if let center { forwards[handle]?.tried.insert(center) }
+        forwards[place].attempts += 1
+        if let center { forwards[place].tried.insert(center) }
         for step in begun { perform(step, of: handle, nil) }
         begun.removeAll(keepingCapacity: true)
         swap(&begun, &steps)
         if id == nil {
             // The table of client transactions is full: no other center changes that.
             counters.count(.capacity)
-            forwards[handle]?.attempts = settings.attempts
+            forwards[place].attempts = settings.attempts
             drive(handle, .transportFailed(branch))
         }
     }
 
     /// The bytes that leave (§16.6).
-    private func forwarded(_ handle: ForwardHandle, of request: Message, by flow: Flow, branch: String) -> [UInt8] {
-        guard let source = forwards[handle]?.source, let purpose = forwards[handle]?.purpose else { return [] }
+    private func forwarded(_ place: Int, by flow: Flow, branch: String) -> [UInt8] {
+        let source = forwards[place].source
         var edit = ForwardingEdit(via: listeners.via(for: flow, branch: branch), source: source.remote)
-        if request.method == .invite {
-            let callerIsInbound = if case .caller = purpose { false } else { true }
+        if forwards[place].isInvite {
+            let callerIsInbound = if case .caller = forwards[place].purpose { false } else { true }
             edit.recordRoutes = listeners.recordRoutes(
-                from: source, to: flow, callerIsInbound: callerIsInbound, token: forwards[handle]?.token)
+                from: source, to: flow, callerIsInbound: callerIsInbound, token: forwards[place].token)
         }
         edit.removed = removals(from: source, to: flow)
-        if let session = forwards[handle]?.session { edit.headers.append((.tandemSession, session)) }
-        forwards[handle]?.route.apply(to: &edit, of: request)
-        return edit.apply(to: request)
+        if let session = forwards[place].session { edit.headers = [(.tandemSession, session)] }
+        forwards[place].route?.apply(to: &edit, of: forwards[place].request)
+        return edit.apply(to: forwards[place].request)
     }
 
     /// Internal headers end here; identities cross only between trusted sides (RFC 3324).
@@ -144,12 +139,8 @@ extension AccessCore {
 
     private static let internalHeaders: HeaderNameSet = [.tandemSession, .tandemLoad, .tandemNode]
 
-    /// How to reach a center from the listener that the request came by, where possible.
-    mutating func ways(of center: CenterIndex, _ handle: ForwardHandle) -> CenterWays {
-        ways(of: center, from: forwards[handle]?.source)
-    }
-
-    mutating func ways(of center: CenterIndex, from source: Flow?) -> CenterWays {
+    /// How to reach a center.
+    mutating func ways(of center: CenterIndex) -> CenterWays {
         for known in ways where known.center == center { return known }
         var found = CenterWays(center: center)
         for endpoint in chooser.entry(center)?.sip ?? [] {
@@ -166,45 +157,50 @@ extension AccessCore {
         let handle = ForwardHandle(context: id.context)
         let branch = ForwardHandle.branch(ofContext: id.context)
         guard let status = response.status else { return }
-        guard forwards.isOpen(handle) else {
+        guard let place = forwards.place(handle) else {
             // A repetition of the 2xx that answered the call (RFC 6026 §7.1).
-            if let server = forwards.answered(handle), (200...299).contains(status) { pass(response, to: server, nil) }
+            if let server = forwards.answered(handle), (200...299).contains(status) {
+                pass(response, to: server, transactions.responseFlow(of: server))
+            }
             return
         }
-        hear(handle, branch, status)
+        hear(place, branch, status)
         drive(handle, .response(branch, status: status), response)
     }
 
     /// Notes what a response says about its center.
-    private mutating func hear(_ handle: ForwardHandle, _ branch: Int, _ status: Int) {
-        guard let branches = forwards[handle]?.branches, branches.indices.contains(branch) else { return }
-        let wasSilent = branches[branch].isSilent
-        let center = branches[branch].center
-        forwards[handle]?.branches[branch].isSilent = false
+    private mutating func hear(_ place: Int, _ branch: Int, _ status: Int) {
+        guard branch < forwards[place].branches.count else { return }
+        let wasSilent = forwards[place].branches[branch].isSilent
+        forwards[place].branches[branch].isSilent = false
         if status >= 200 {
-            forwards[handle]?.branches[branch].isOpen = false
-            forwards[handle]?.endedByResponse = true
+            forwards[place].branches[branch].isOpen = false
+            forwards[place].endedByResponse = true
         }
         // 503 may be all that a broken center still says.
-        if wasSilent, status != 503, let center { chooser.noteAnswered(center, now: now) }
+        if wasSilent, status != 503, let center = forwards[place].branches[branch].center {
+            chooser.noteAnswered(center, now: now)
+        }
     }
 
     /// A branch ended without a response.
     mutating func fail(_ id: ClientTransactionID, _ event: ResponseContext.Event) {
         let handle = ForwardHandle(context: id.context)
         let branch = ForwardHandle.branch(ofContext: id.context)
-        guard let branches = forwards[handle]?.branches, branches.indices.contains(branch) else { return }
-        forwards[handle]?.branches[branch].isOpen = false
-        if case .timedOut = event { forwards[handle]?.endedByResponse = true }
+        guard let place = forwards.place(handle), branch < forwards[place].branches.count else { return }
+        forwards[place].branches[branch].isOpen = false
+        if case .timedOut = event { forwards[place].endedByResponse = true }
         drive(handle, event)
     }
 
     mutating func sendingFailed(_ id: ClientTransactionID) {
         let handle = ForwardHandle(context: id.context)
         let branch = ForwardHandle.branch(ofContext: id.context)
-        if let branches = forwards[handle]?.branches, branches.indices.contains(branch), branches[branch].isPromoted {
+        if let place = forwards.place(handle), branch < forwards[place].branches.count,
+            forwards[place].branches[branch].isPromoted
+        {
             // §18.1.1: a request that went by TCP because of its size is tried by UDP if TCP is refused.
-            forwards[handle]?.retryByUDP = branches[branch].center
+            forwards[place].retryByUDP = forwards[place].branches[branch].center
         }
         fail(id, .transportFailed(branch))
     }
@@ -212,9 +208,10 @@ extension AccessCore {
     // MARK: The response context's wishes
 
     mutating func drive(_ handle: ForwardHandle, _ event: ResponseContext.Event, _ response: Message? = nil) {
+        guard let place = forwards.place(handle) else { return }
         var wishes: [ResponseContext.Action] = []
         swap(&wishes, &steps)
-        forwards[handle]?.context.handle(event, into: &wishes)
+        forwards[place].context.handle(event, into: &wishes)
         for wish in wishes { perform(wish, of: handle, response) }
         wishes.removeAll(keepingCapacity: true)
         swap(&wishes, &steps)
@@ -222,21 +219,22 @@ extension AccessCore {
     }
 
     private mutating func perform(_ wish: ResponseContext.Action, of handle: ForwardHandle, _ response: Message?) {
+        guard let place = forwards.place(handle), let server = forwards[place].server else { return }
         switch wish {
         case .forward(let branch):
-            guard let response, let server = forwards[handle]?.server else { return }
-            if (200...299).contains(response.status ?? 0) { succeed(handle, branch) }
-            pass(response, to: server, forwards[handle]?.source)
-        case .keep: forwards[handle]?.kept = response
+            guard let response else { return }
+            if (200...299).contains(response.status ?? 0) { succeed(place, branch) }
+            pass(response, to: server, forwards[place].source)
+        case .keep: forwards[place].kept = response
         case .forwardKept:
-            guard let kept = forwards[handle]?.kept, let server = forwards[handle]?.server else { return }
-            pass(kept, to: server, forwards[handle]?.source)
-        case .answer(let status): answer(handle, status)
+            if let kept = forwards[place].kept { pass(kept, to: server, forwards[place].source) }
+        case .answer(let status): answer(place, server, status)
         case .cancelBranch(let branch):
-            if let client = client(handle, branch) { transactions.cancel(client, now: now, into: &outputs) }
+            if let client = client(place, branch) { transactions.cancel(client, now: now, into: &outputs) }
         case .abandon(let branch):
-            if let client = client(handle, branch) { transactions.abandon(client, now: now, into: &outputs) }
-            forwards[handle]?.branches[branch].isOpen = false
+            guard let client = client(place, branch) else { return }
+            forwards[place].branches[branch].isOpen = false
+            transactions.abandon(client, now: now, into: &outputs)
         case .tryNext: tryNext(handle)
         case .schedule(.firstResponse(let branch), let delay):
             silences.append(SilenceQueue.Entry(deadline: now + delay, forward: handle, branch: branch))
@@ -244,17 +242,13 @@ extension AccessCore {
         }
     }
 
-    private func client(_ handle: ForwardHandle, _ branch: Int) -> ClientTransactionID? {
-        guard let branches = forwards[handle]?.branches, branches.indices.contains(branch) else { return nil }
-        return branches[branch].client
+    private func client(_ place: Int, _ branch: Int) -> ClientTransactionID? {
+        branch < forwards[place].branches.count ? forwards[place].branches[branch].client : nil
     }
 
-    private mutating func succeed(_ handle: ForwardHandle, _ branch: Int) {
-        forwards[handle]?.success = branch
-        guard forwards[handle]?.isInvite == true, forwards[handle]?.purpose == .line,
-            let began = forwards[handle]?.beganAt
-        else { return }
-        counters.countSetUp(now - began)
+    private mutating func succeed(_ place: Int, _ branch: Int) {
+        forwards[place].success = branch
+        if forwards[place].isInvite, forwards[place].purpose == .line { noteSetUp(now - forwards[place].beganAt) }
     }
 
     /// Sends a response on towards who asked (§16.7 steps 3 and 9).
@@ -267,33 +261,30 @@ extension AccessCore {
     }
 
     /// A final response of this node's own.
-    private mutating func answer(_ handle: ForwardHandle, _ status: Int) {
-        guard let request = forwards[handle]?.request, let server = forwards[handle]?.server,
-            let source = forwards[handle]?.source, let purpose = forwards[handle]?.purpose
-        else { return }
+    private mutating func answer(_ place: Int, _ server: ServerTransactionID, _ status: Int) {
         var status = status
         var headers: [(HeaderName, String)] = []
-        if case .caller(let hasToken) = purpose {
+        if case .caller(let hasToken) = forwards[place].purpose {
             // RFC 5626 §5.3: "If … the flow no longer exists, the proxy … SHOULD send a 430 (Flow Failed)".
             if status == 503, hasToken { status = 430 }
-            counters.count(status == 430 ? .flow : .noCenter)
+            if status != 487 { counters.count(.flow) }
         } else if status == 503 || status == 408 {
             counters.count(.noCenter)
             // What failed are the centers, not the caller's patience: it may come again.
             status = 503
             headers.append((.retryAfter, String(settings.retryAfter_s)))
         }
-        respond(to: server, of: request, source, status, headers: headers)
+        respond(to: server, of: forwards[place].request, forwards[place].source, status, headers: headers)
     }
 
     mutating func closeIfAnswered(_ handle: ForwardHandle) {
-        guard forwards[handle]?.context.isAnswered == true, let server = forwards[handle]?.server,
-            let isInvite = forwards[handle]?.isInvite
-        else { return }
-        guard isInvite else { return forwards.close(handle, remembering: nil) }
+        guard let place = forwards.place(handle), forwards[place].context.isAnswered else { return }
+        guard forwards[place].isInvite, let server = forwards[place].server else {
+            return forwards.close(handle, remembering: nil)
+        }
         invites[server] = nil
         // Only a 2xx is repeated by the center itself; everything else is repeated by transactions.
-        guard let success = forwards[handle]?.success else { return forwards.close(handle, remembering: nil) }
+        guard let success = forwards[place].success else { return forwards.close(handle, remembering: nil) }
         forwards.close(handle, remembering: server, branch: success)
     }
 }

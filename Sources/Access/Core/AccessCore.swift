@@ -34,6 +34,9 @@ public struct AccessCore: Sendable {
     var isAdmitted = false
     var isShuttingDown = false
     public internal(set) var counters = AccessCounters()
+    /// From INVITE to the 2xx that went back, of calls since `takeSetUpTimes`.
+    private var setUpTimes: [Duration] = []
+    private static let setUpTimeLimit = 100_000
 
     /// The event's time, and what it led to so far.
     var now = MonotonicTime.zero
@@ -80,6 +83,16 @@ public struct AccessCore: Sendable {
             suspected: (chooser.table?.centers ?? []).filter { entry in
                 entry.sip.first.flatMap { chooser.center(at: $0) }.map { chooser.isSuspected($0) } ?? false
             }.map(\.name))
+    }
+
+    /// How long callers waited for their answers since this was asked last.
+    public mutating func takeSetUpTimes() -> [Duration] {
+        defer { setUpTimes.removeAll(keepingCapacity: true) }
+        return setUpTimes
+    }
+
+    mutating func noteSetUp(_ time: Duration) {
+        if setUpTimes.count < Self.setUpTimeLimit { setUpTimes.append(time) }
     }
 
     // MARK: Entrances

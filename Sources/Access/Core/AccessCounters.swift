@@ -24,19 +24,9 @@ public struct AccessCounters: Sendable {
     public static let kinds = [
         "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "PRACK", "other", "response",
     ]
-    /// Upper bounds of the buckets of `tandem_setup_seconds`; a last one has the rest.
-    public static let setUpBounds: [Duration] = [
-        .milliseconds(1), .milliseconds(2), .milliseconds(5), .milliseconds(10), .milliseconds(25), .milliseconds(50),
-        .milliseconds(100), .milliseconds(250), .milliseconds(500), .seconds(1), .milliseconds(2_500), .seconds(5),
-        .seconds(10), .seconds(30), .seconds(60),
-    ]
-
     public private(set) var received = [UInt64](repeating: 0, count: kinds.count)
     public private(set) var sent = [UInt64](repeating: 0, count: kinds.count)
     public private(set) var refused = [UInt64](repeating: 0, count: RefusalReason.allCases.count)
-    /// From INVITE to the 2xx that went back, by bucket.
-    public private(set) var setUps = [UInt64](repeating: 0, count: setUpBounds.count + 1)
-    public private(set) var setUpTime: Duration = .zero
     /// Calls that were tried at a further center.
     public internal(set) var failovers: UInt64 = 0
     /// Answers of centers that were given up before; access ended those calls.
@@ -68,13 +58,6 @@ public struct AccessCounters: Sendable {
     }
 
     mutating func count(_ reason: RefusalReason) { refused[reason.rawValue] += 1 }
-
-    mutating func countSetUp(_ time: Duration) {
-        var bucket = 0
-        while bucket < Self.setUpBounds.count, time > Self.setUpBounds[bucket] { bucket += 1 }
-        setUps[bucket] += 1
-        setUpTime += time
-    }
 
     private static let response = kinds.count - 1
 

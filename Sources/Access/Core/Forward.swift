@@ -27,16 +27,20 @@ struct Forward: Sendable {
         var isOpen = true
     }
 
+    /// Its own name; `none` while this stands in an unused place.
+    var handle = ForwardHandle.none
     let request: Message
     let source: Flow
-    let server: ServerTransactionID
-    let route: RequestRoute
+    /// Nil only in an unused place.
+    let server: ServerTransactionID?
+    let route: RequestRoute?
     let purpose: Purpose
     /// The new session's id, for an INVITE to a line.
     let session: String?
     /// The caller's flow, sealed, where it must be known again.
     let token: String?
     let beganAt: MonotonicTime
+    let isInvite: Bool
     var context: ResponseContext
     var branches: [Branch] = []
     var tried = CenterSet()
@@ -50,7 +54,30 @@ struct Forward: Sendable {
     /// What a real response said, no silence: in a dialog that is no reason to go elsewhere.
     var endedByResponse = false
 
-    var isInvite: Bool { request.method == .invite }
+    init(
+        _ request: Message, from source: Flow, server: ServerTransactionID?, route: RequestRoute?, purpose: Purpose,
+        session: String? = nil, token: String? = nil, firstResponse: Duration?, now: MonotonicTime
+    ) {
+        self.request = request
+        self.source = source
+        self.server = server
+        self.route = route
+        self.purpose = purpose
+        self.session = session
+        self.token = token
+        beganAt = now
+        isInvite = request.method == .invite
+        context = ResponseContext(isInvite: isInvite, firstResponseTime: firstResponse)
+    }
+
+    /// Stands in unused places and holds no memory.
+    static let vacant = Forward(
+        Message(
+            bytes: [], startLine: .response(status: 100, reason: ""), fields: [], via: [],
+            from: NameAddress(uri: URI(host: "")), to: NameAddress(uri: URI(host: "")), callID: "",
+            cseq: CSeq(0, .ack), maxForwards: nil, contacts: [], routes: [], recordRoutes: [], body: 0..<0),
+        from: Flow(transport: .udp, remote: Endpoint(.v4(0), port: 0)), server: nil,
+        route: nil, purpose: .dialog, firstResponse: nil, now: .zero)
 }
 
 /// Names one forwarded request while it lasts, and travels in its client transactions.
@@ -95,22 +122,13 @@ struct ForwardTable: Sendable {
 
     private var slots: [Slot] = []
     private var freeSlots: [UInt32] = []
-    private var open: [Forward?] = []
+    private var open: [Forward] = []
     private var freePlaces: [UInt32] = []
-    private var handles: [ForwardHandle] = []
 
     /// Requests without a final response.
     var openCount: Int { open.count - freePlaces.count }
 
     mutating func insert(_ forward: consuming Forward) -> ForwardHandle {
-        let place: UInt32
-        if let free = freePlaces.popLast() {
-            place = free
-        } else {
-            place = UInt32(open.count)
-            open.append(nil)
-            handles.append(.none)
-        }
         let slot: UInt32
         if let free = freeSlots.popLast() {
             slot = free
@@ -119,13 +137,19 @@ struct ForwardTable: Sendable {
             slots.append(Slot(place: Self.none))
         }
         let handle = ForwardHandle(slot: slot, generation: slots[Int(slot)].generation)
-        slots[Int(slot)].place = place
-        open[Int(place)] = forward
-        handles[Int(place)] = handle
+        forward.handle = handle
+        if let place = freePlaces.popLast() {
+            slots[Int(slot)].place = place
+            open[Int(place)] = forward
+        } else {
+            slots[Int(slot)].place = UInt32(open.count)
+            open.append(forward)
+        }
         return handle
     }
 
-    private func place(_ handle: ForwardHandle) -> Int? {
+    /// Where the request is; nil when it was answered. Places are used again: keep the handle, not the place.
+    func place(_ handle: ForwardHandle) -> Int? {
         let slot = Int(handle.slot)
         guard slot < slots.count, slots[slot].generation == handle.generation, slots[slot].place != Self.none else {
             return nil
@@ -133,21 +157,9 @@ struct ForwardTable: Sendable {
         return Int(slots[slot].place)
     }
 
-    func isOpen(_ handle: ForwardHandle) -> Bool { place(handle) != nil }
-
-    /// The request, in place; nil when it was answered. Never set to nil: that is `close`.
-    subscript(handle: ForwardHandle) -> Forward? {
-        _read {
-            if let place = place(handle) { yield open[place] } else { yield nil }
-        }
-        _modify {
-            if let place = place(handle) {
-                yield &open[place]
-            } else {
-                var nothing: Forward?
-                yield &nothing
-            }
-        }
+    subscript(place: Int) -> Forward {
+        _read { yield open[place] }
+        _modify { yield &open[place] }
     }
 
     /// Where repetitions of the 2xx go; nil when there is no such request.
@@ -161,8 +173,7 @@ struct ForwardTable: Sendable {
     /// - Parameter server: where repetitions of a 2xx from that branch go, until `forget`; nil for other responses.
     mutating func close(_ handle: ForwardHandle, remembering server: ServerTransactionID?, branch: Int = 0) {
         guard let place = place(handle) else { return }
-        open[place] = nil
-        handles[place] = .none
+        open[place] = .vacant
         freePlaces.append(UInt32(place))
         slots[Int(handle.slot)].place = Self.none
         slots[Int(handle.slot)].answered = server
@@ -182,8 +193,8 @@ struct ForwardTable: Sendable {
         freeSlots.append(slot)
     }
 
-    /// The open requests, oldest slots first.
-    var openHandles: [ForwardHandle] { handles.filter { $0 != .none } }
+    /// The open requests.
+    var openHandles: [ForwardHandle] { open.map(\.handle).filter { $0 != .none } }
 }
 
 /// When a branch has been silent for too long. All wait the same time, so they are in order by themselves, and one
