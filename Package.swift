@@ -10,6 +10,8 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 
 let values: [Target] = [
@@ -31,7 +33,7 @@ let services: [Target] = [
     .target(name: "Store", dependencies: ["Primitives", "Session", "Banking", "Routing", grdb]),
     .target(name: "CDatagram"),
     .target(name: "NetworkIO", dependencies: ["Primitives", "CDatagram", "SIP", nioCore, nioPosix]),
-    .target(name: "Telemetry", dependencies: [logging, .product(name: "CoreMetrics", package: "swift-metrics")]),
+    .target(name: "Telemetry", dependencies: [logging, coreMetrics]),
     .target(name: "MediaPlane", dependencies: ["Primitives", "SDP", "Media", "CDatagram", "NetworkIO"]),
     .target(name: "Prompts", dependencies: ["Primitives", "Speech", "Media", "SDP", "StrictYAML"]),
     .target(
@@ -44,14 +46,69 @@ let services: [Target] = [
 
 let roles: [Target] = [
     .target(
+        name: "Access",
+        dependencies: [
+            "Primitives", "SIP", "Routing", "Session", "Profiles", "NetworkIO", "HTTPKit", "NodeRuntime", "Telemetry",
+            crypto, logging,
+        ]),
+    .target(
         name: "Center",
         dependencies: [
-            "Primitives", "SIP", "SDP", "Media", "Menu", "Speech", "Banking", "Routing", "Session", "Store", "StrictYAML",
-            "NetworkIO", "MediaPlane", "Prompts", "Profiles", "NodeRuntime", "Telemetry", "HTTPKit", logging,
-        ])
+            "Primitives", "SIP", "SDP", "Media", "Menu", "Speech", "Banking", "Routing", "Session", "Store",
+            "StrictYAML", "NetworkIO", "MediaPlane", "Prompts", "Profiles", "NodeRuntime", "Telemetry", "HTTPKit", logging,
+        ]),
+    .target(
+        name: "Master",
+        dependencies: [
+            "Primitives", "SIP", "Routing", "Session", "Store", "Profiles", "NetworkIO", "HTTPKit", "NodeRuntime",
+            "Telemetry", logging,
+        ]),
+    .target(name: "Callers", dependencies: ["Primitives", "SIP", "SDP", "Media", "CDatagram", "NetworkIO"]),
+    .executableTarget(
+        name: "tandem",
+        dependencies: [
+            "Access", "Center", "Master", "Callers", "Primitives", "Profiles", "NodeRuntime", "HTTPKit", "Menu", "Speech",
+            "StrictYAML", "Prompts", "Banking", "Store", "Session", "Routing", argumentParser,
+        ]),
 ]
 
-let tests: [Target] = []
+let tests: [Target] = [
+    .testTarget(name: "PrimitivesTests", dependencies: ["Primitives"]),
+    .testTarget(name: "StrictYAMLTests", dependencies: ["StrictYAML"]),
+    .testTarget(name: "SIPTests", dependencies: ["SIP", "Primitives"], exclude: ["Corpus"]),
+    .testTarget(name: "SDPTests", dependencies: ["SDP", "Primitives"]),
+    .testTarget(name: "MediaTests", dependencies: ["Media", "SDP", "Primitives"]),
+    .testTarget(name: "SpeechTests", dependencies: ["Speech", "StrictYAML"]),
+    .testTarget(name: "MenuTests", dependencies: ["Menu", "Primitives", "Speech", "StrictYAML"]),
+    .testTarget(name: "PromptsTests", dependencies: ["Prompts", "Media", "Speech", "StrictYAML"]),
+    .testTarget(name: "BankingTests", dependencies: ["Banking", "Primitives"]),
+    .testTarget(name: "SessionTests", dependencies: ["Session", "Primitives"]),
+    .testTarget(name: "StoreTests", dependencies: ["Store", "Session", "Banking", "Primitives", "Routing", grdb]),
+    .testTarget(name: "RoutingTests", dependencies: ["Routing", "Primitives"]),
+    .testTarget(name: "ProfilesTests", dependencies: ["Profiles", "Routing", "Primitives", yams]),
+    .testTarget(name: "NetworkIOTests", dependencies: ["NetworkIO", "Primitives", "SIP", nioPosix]),
+    .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", logging, coreMetrics]),
+    .testTarget(name: "HTTPKitTests", dependencies: ["HTTPKit", "Primitives", "NetworkIO", logging, nioCore, nioPosix]),
+    .testTarget(name: "AccessTests", dependencies: ["Access", "Primitives", "Routing", "SIP", "Session"]),
+    .testTarget(
+        name: "MasterTests",
+        dependencies: [
+            "Master", "Primitives", "SIP", "Routing", "Session", "Store", "Profiles", "NetworkIO", "HTTPKit",
+            "NodeRuntime", "Telemetry", logging,
+        ]),
+    .testTarget(name: "CallersTests", dependencies: ["Callers", "Primitives", "SIP", "SDP", "Media"]),
+    .testTarget(
+        name: "MediaPlaneTests",
+        dependencies: ["MediaPlane", "Media", "SDP", "NetworkIO", "Primitives", "CDatagram"]),
+]
+
+let benchmarks: [Target] = [
+    .executableTarget(
+        name: "MessageBenchmark", dependencies: ["SIP", "Primitives"], path: "Benchmarks/MessageBenchmark"),
+    .executableTarget(
+        name: "StoreBenchmark", dependencies: ["Primitives", "Store", "Session", "Banking"],
+        path: "Benchmarks/StoreBenchmark"),
+]
 
 let package = Package(
     name: "tandem",
@@ -61,12 +118,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     ],
-    targets: values + services + roles + tests,
+    targets: values + services + roles + tests + benchmarks,
     swiftLanguageModes: [.v6]
 )

@@ -25,19 +25,22 @@ struct Tandem: AsyncParsableCommand {
             }
         } catch let failure as CommandFailure {
             failure.report()
-            exit(failure.status)
+            leave(failure.status)
         } catch {
             let code = exitCode(for: error)
             guard code != .success else { exit(withError: error) }
             if code == .validationFailure || code.rawValue == 64 {
                 printToStandardError(fullMessage(for: error))
-                exit(2)
+                leave(2)
             }
             printToStandardError("tandem: \(message(for: error))")
-            exit(code.rawValue == 0 ? 1 : code.rawValue)
+            leave(code.rawValue == 0 ? 1 : code.rawValue)
         }
     }
 }
+
+/// Ends the process; a command's own `exit` is ArgumentParser's.
+private func leave(_ status: Int32) -> Never { exit(status) }
 
 /// Why a command did not do what it was asked: one line a problem on standard error, and the exit status.
 struct CommandFailure: Error {

@@ -1,4 +1,5 @@
 import Primitives
+import Routing
 import Session
 import Testing
 

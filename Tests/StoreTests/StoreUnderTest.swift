@@ -1,6 +1,7 @@
 import Banking
 import Foundation
 import Primitives
+import Routing
 import Session
 import Testing
 

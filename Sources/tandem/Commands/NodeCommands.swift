@@ -12,15 +12,14 @@ struct NodeOptions: ParsableArguments {
 
     /// The profile, which must be of that role.
     func load<Profile>(_ role: String, _ pick: (NodeProfile) -> Profile?) throws -> Profile {
-        do throws(ProfileProblems) {
-            let read = try NodeProfile.load(file: profile)
-            guard let found = pick(read) else {
-                throw CommandFailure.usage("\(profile): role: found \"\(read.role.rawValue)\", expected \"\(role)\"")
-            }
-            return found
-        } catch let error as ProfileProblems {
+        let read: NodeProfile
+        do throws(ProfileProblems) { read = try NodeProfile.load(file: profile) } catch {
             throw CommandFailure.usage(error.list.map(\.description))
         }
+        guard let found = pick(read) else {
+            throw CommandFailure.usage("\(profile): role: found \"\(read.role.rawValue)\", expected \"\(role)\"")
+        }
+        return found
     }
 
     func run(

@@ -3,6 +3,7 @@ import Foundation
 import HTTPKit
 import NodeRuntime
 import Profiles
+import Routing
 
 #if canImport(Glibc)
     import Glibc
