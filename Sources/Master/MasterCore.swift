@@ -76,8 +76,15 @@ public struct MasterCore: Sendable {
         for (index, watch) in watches.enumerated() { indexes[watch.node.name] = index }
     }
 
-    /// Tells the civil time anew, for example after it was set.
-    public mutating func setClock(wall: WallTime, now: MonotonicTime) { clock = (now, wall) }
+    /// By how much civil time must differ to count as set: what is less is jitter, and would give every node another
+    /// `since` and with it everybody a new table.
+    static let clockStep: Duration = .seconds(1)
+
+    /// Tells the civil time anew; it is taken where it was set since.
+    public mutating func setClock(wall: WallTime, now: MonotonicTime) {
+        let difference = wall - self.wall(now)
+        if difference >= Self.clockStep || difference <= .zero - Self.clockStep { clock = (now, wall) }
+    }
 
     func wall(_ time: MonotonicTime) -> WallTime { clock.wall + (time - clock.time) }
 

@@ -20,6 +20,8 @@ public final class MasterNode: RunningNode {
     private let log: Logger
     private let loop: DatagramLoop<MasterHandler>
     private let streams: StreamTransport
+    /// Where SIP is taken by TCP, with the ports that were bound.
+    let streamEndpoints: [Endpoint]
     private let heartbeat: Heartbeat
     private let lostSessions: LostSessions
     private let watches: [Task<Void, Never>]
@@ -89,6 +91,7 @@ public final class MasterNode: RunningNode {
                     .callsLost, .critical, node: dead?.name, "\(outcome.lost) calls\(whose) were lost",
                     lasts: .seconds(600))
             })
+        var bound: [Endpoint] = []
         do throws(SocketError) {
             var configuration = LoopConfiguration(
                 name: "sip", listeners: sip.listeners.filter { $0.transport == .udp }.map(\.endpoint))
@@ -103,8 +106,9 @@ public final class MasterNode: RunningNode {
             }
             late.open(loop.mailbox)
             for (index, listener) in sip.listeners.filter({ $0.transport == .tcp }).enumerated() {
-                try await streams.listen(listener.endpoint, index: UInt16(clamping: index))
+                bound.append(try await streams.listen(listener.endpoint, index: UInt16(clamping: index)))
             }
+            streamEndpoints = bound
         } catch {
             lost.stop()
             throw .usage("\(profile.common.name): \(error)")

@@ -18,7 +18,7 @@ struct PingDesk: Sendable {
     private let identity: NodeIdentity
     /// How the master is reached: in Via and From. Answers come back to the socket they were asked from by `rport`.
     private let host: String
-    private let port: UInt16
+    private let port: UInt16?
     private var random: SeededRandom
     private var lines: [Line] = []
     private var sockets: [String: UInt32] = [:]
@@ -26,7 +26,8 @@ struct PingDesk: Sendable {
     init(identity: NodeIdentity, host: String, port: UInt16, seed: UInt64) {
         self.identity = identity
         self.host = host
-        self.port = port
+        // A port that the kernel chooses is nobody's to call.
+        self.port = port == 0 ? nil : port
         random = SeededRandom(seed: seed)
     }
 

@@ -69,7 +69,9 @@ enum RecordSheet {
     /// formula comes from a caller and is made text; a plus before digits is a number of the usual kind.
     private static func field(_ text: String) -> String {
         var text = text
-        if let first = text.first, "=-@\t\r".contains(first) || (first == "+" && !text.dropFirst().allSatisfy(\.isNumber)) {
+        if let first = text.first,
+            "=-@\t\r".contains(first) || (first == "+" && !text.dropFirst().allSatisfy(\.isNumber))
+        {
             text = "'" + text
         }
         guard text.contains(where: { ",\"\r\n".contains($0) }) else { return text }

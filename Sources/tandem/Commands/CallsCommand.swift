@@ -37,7 +37,9 @@ struct CallCommand: AsyncParsableCommand {
         printNow("center   \(call.center), \(call.takeovers) takeovers")
         printNow("started  \(call.started)")
         let menu = [call.menu, call.state, call.language].compactMap { $0 }
-        if !menu.isEmpty { printNow("menu     \(menu.joined(separator: ", "))\(call.authenticated ? ", logged in" : "")") }
+        if !menu.isEmpty {
+            printNow("menu     \(menu.joined(separator: ", "))\(call.authenticated ? ", logged in" : "")")
+        }
         guard !detail.timeline.isEmpty else { return }
         printNow("")
         var table = Table("AFTER", "KIND", "DETAIL")

@@ -48,7 +48,7 @@ struct MasterOptions: ParsableArguments {
         var rest = Substring(text)
         if rest.hasPrefix("http://") { rest = rest.dropFirst(7) }
         while rest.hasSuffix("/") { rest = rest.dropLast() }
-        return Endpoint(rest.replacing("localhost", with: "127.0.0.1"))
+        return Endpoint(String(rest).replacing("localhost", with: "127.0.0.1"))
     }
 
     private static func token(_ path: String) throws -> BearerToken {

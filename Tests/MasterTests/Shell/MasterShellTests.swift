@@ -1,0 +1,216 @@
+import HTTPKit
+import NetworkIO
+import Primitives
+import Routing
+import SIP
+import Session
+import Store
+import Testing
+
+@testable import Master
+
+/// A whole master with its sockets and threads, against small nodes that answer pings.
+@Suite(.serialized) struct MasterShellTests {
+    @Test func pingsTellANodeWhatHoldsOfIt() async throws {
+        try await MasterFixture.run { fixture in
+            let center = fixture.centers[0]
+            try await eventually("the notice names the incarnation") { center.state.notice?.incarnation == "k1" }
+            #expect(center.state.notice == NodeNotice(node: "center-a", incarnation: "k1", want: .enabled))
+            let report = try #require(await fixture.node.desk.report()?.nodes.first)
+            #expect(report.calls == 3 && report.limit == 100)
+            #expect((report.latency_ms ?? -1) >= 0)
+        }
+    }
+
+    /// A ping is one datagram: each has a branch of its own, so none is a repetition.
+    @Test func pingsAreNeverRepeated() async throws {
+        try await MasterFixture.run { fixture in
+            let center = fixture.centers[0]
+            center.set { $0.isSilent = true }
+            try await eventually("it is down") { await fixture.state(of: "center-a") == .down }
+            let state = center.state
+            #expect(state.branches.count == state.pings)
+        }
+    }
+
+    /// TAKEOVER, Detection: two ICMP refusals are enough; publish, then fence.
+    @Test func aKilledCenterIsRefusedFencedAndOutOfTheTable() async throws {
+        try await MasterFixture.run { fixture in
+            await fixture.centers[0].kill()
+            try await eventually("it is down") { await fixture.state(of: "center-a") == .down }
+            let report = try #require(await fixture.node.desk.report()?.nodes.first)
+            #expect(report.reason == "port refused 2 times (ICMP)")
+            let table = try #require(fixture.node.desk.table.current.value)
+            #expect(table.storeID == "store-1")
+            #expect(table.centers.map(\.state) == [.down, .up])
+            let dead = try Given.node("center-a")
+            try await eventually("it is fenced") { await fixture.store.submit(.heartbeat(dead)) == .fenced }
+            #expect(fixture.node.desk.alarms.alarms.contains { $0.code == .nodeDown && $0.node == "center-a" })
+            #expect(fixture.registry.render().contains("tandem_node_up{node=\"center-a\"} 0"))
+            #expect(fixture.registry.render().contains("tandem_node_up{node=\"center-b\"} 1"))
+        }
+    }
+
+    @Test func aCenterThatStartsAgainComesBackAsAnother() async throws {
+        try await MasterFixture.run { fixture in
+            let center = fixture.centers[0]
+            let endpoint = center.endpoint
+            await center.kill()
+            try await eventually("it is down") { await fixture.state(of: "center-a") == .down }
+            let reborn = try FakeNode("center-a", incarnation: "k2", at: endpoint)
+            try await eventually("it is up") { await fixture.state(of: "center-a") == .up }
+            try await eventually("it is told so") { reborn.state.notice?.incarnation == "k2" }
+            try await eventually("the alarm is cleared") {
+                !fixture.node.desk.alarms.alarms.contains { $0.code == .nodeDown }
+            }
+            await reborn.kill()
+        }
+    }
+
+    @Test func anotherNodeAtTheAddressIsNoLifeSign() async throws {
+        try await MasterFixture.run { fixture in
+            fixture.centers[0].set { $0.name = "center-x" }
+            try await eventually("it is down") { await fixture.state(of: "center-a") == .down }
+            #expect(await fixture.state(of: "center-b") == .up)
+        }
+    }
+
+    @Test func theCallsOfADeadCenterAreClosedAsLost() async throws {
+        try await MasterFixture.run { fixture in
+            let owner = Ownership(node: try Given.node("center-a"))
+            _ = await fixture.store.submit(.register(Given.registration(owner.node)))
+            for seed in 1...5 as ClosedRange<UInt64> {
+                _ = await fixture.store.submit(.open(SessionWrite(Given.checkpoint(seed), under: owner)))
+            }
+            await fixture.centers[0].kill()
+            try await eventually("five records say lost") {
+                guard case .callRecords(let records) = await fixture.store.submit(.callRecords(limit: 9, before: nil))
+                else { return false }
+                return records.filter { $0.end == .lost }.count == 5
+            }
+            try await eventually("an alarm says so") {
+                fixture.node.desk.alarms.alarms.contains { $0.code == .callsLost && $0.message.hasPrefix("5 calls") }
+            }
+            #expect(fixture.registry.render().contains("tandem_calls_total{end=\"lost\"} 5"))
+        }
+    }
+
+    /// What was left when nobody watched: found when the master begins to lead.
+    @Test func callsOfEarlierLivesAreClosedAtTheStart() async throws {
+        let store = MemoryStore(id: "store-1")
+        let owner = Ownership(node: try Given.node("center-a", "k0"))
+        _ = await store.submit(.register(Given.registration(owner.node)))
+        _ = await store.submit(.open(SessionWrite(Given.checkpoint(1), under: owner)))
+        _ = await store.submit(.register(Given.registration(try Given.node("center-a", "k1"))))
+        try await MasterFixture.run(store: store) { _ in
+            try await eventually("it is closed") {
+                guard case .callRecords(let records) = await store.submit(.callRecords(limit: 9, before: nil)) else {
+                    return false
+                }
+                return records.map(\.end) == [.lost]
+            }
+        }
+    }
+
+    @Test func theStoreAwayIsAnAlarmAndRoutesGoOn() async throws {
+        try await MasterFixture.run { fixture in
+            fixture.store.setTrouble(StoreTrouble(.full, "no space left"))
+            try await eventually("the alarm is raised") {
+                fixture.node.desk.alarms.alarms.contains {
+                    $0.code == .storeAway && $0.message == "full: no space left"
+                }
+            }
+            await fixture.centers[1].kill()
+            try await eventually("the table says so") {
+                fixture.node.desk.table.current.value?.centers.last?.state == .down
+            }
+            let health = await fixture.node.health()
+            #expect(health.canServe)
+            #expect(health.degraded.contains("store: full: no space left"))
+            fixture.store.setTrouble(nil)
+            try await eventually("the alarm is cleared") {
+                !fixture.node.desk.alarms.alarms.contains { $0.code == .storeAway }
+            }
+        }
+    }
+
+    @Test func anInviteIsRedirectedByUDPAndTCP() async throws {
+        try await MasterFixture.run { fixture in
+            let answers = Inbox()
+            let target = try #require(fixture.node.endpoints.first)
+            let phone = try DatagramLoop.start(LoopConfiguration(name: "phone", listeners: [FakeNode.anyPort])) {
+                Phone(inbox: answers, target: target, bytes: Phone.invite("UDP"))
+            }
+            try await eventually("302 by UDP") { answers.statuses.contains(302) }
+            phone.stop()
+            await phone.waitUntilStopped()
+
+            let streamed = Inbox()
+            let streams = StreamTransport { event in
+                if case .message(let bytes, _) = event { streamed.add(bytes) }
+                return true
+            }
+            let flow = Flow(transport: .tcp, remote: try #require(fixture.node.streamEndpoints.first))
+            streams.send(Phone.invite("TCP"), to: flow)
+            try await eventually("302 by TCP") { streamed.statuses.contains(302) }
+            await streams.stop()
+        }
+    }
+
+    @Test func endingGivesUpTheLead() async throws {
+        let store = MemoryStore(id: "store-1")
+        try await MasterFixture.run(store: store) { _ in }
+        let other = try Given.node("master-b", "m9")
+        let reply = await store.submit(.acquireLease(name: "leader", holder: other, duration: .seconds(1)))
+        guard case .lease(let lease) = reply else {
+            Issue.record("no lease: \(reply)")
+            return
+        }
+        #expect(lease.term.holder == other)
+    }
+}
+
+/// What came back, by status.
+private final class Inbox: Sendable {
+    private let received = EventList()
+    var statuses: [Int] {
+        received.all.compactMap { try? MessageParser().parse($0, transport: .udp) }.compactMap(\.status)
+    }
+    func add(_ bytes: [UInt8]) { received.add(bytes) }
+}
+
+/// Sends one INVITE when it starts.
+private struct Phone: DatagramHandler {
+    let inbox: Inbox
+    let target: Endpoint
+    let bytes: [UInt8]
+    var isSent = false
+
+    static func invite(_ transport: String) -> [UInt8] {
+        Array(
+            """
+            INVITE sip:95533@127.0.0.1:5070 SIP/2.0\r
+            Via: SIP/2.0/\(transport) 127.0.0.1:5099;branch=z9hG4bK-\(transport);rport\r
+            Max-Forwards: 70\r
+            From: <sip:10000007@127.0.0.1>;tag=caller\r
+            To: <sip:95533@127.0.0.1>\r
+            Call-ID: call-1@127.0.0.1\r
+            CSeq: 1 INVITE\r
+            Content-Length: 0\r
+            \r
+
+            """.utf8)
+    }
+
+    mutating func receive(
+        _ bytes: UnsafeRawBufferPointer, from source: Endpoint, listener: UInt16, now: MonotonicTime,
+        into outbox: inout Outbox
+    ) { inbox.add(Array(bytes)) }
+    mutating func receive(_ message: Never, now: MonotonicTime, into outbox: inout Outbox) {}
+    mutating func nextDeadline() -> MonotonicTime? { isSent ? nil : .zero }
+    mutating func fire(now: MonotonicTime, into outbox: inout Outbox) {
+        guard !isSent else { return }
+        isSent = true
+        outbox.send(bytes, to: target, listener: 0)
+    }
+}
