@@ -8,28 +8,28 @@ public final class Heartbeat: Sendable {
     private let task: Task<Void, Never>
     private let registered: CurrentRegistration
 
-    /// - Parameter fenced: called with the new identity each time the store answers that the present one is dead.
+    /// - Parameter fenced: called with the new identity each time the present one is dead: the store says so, or a
+    ///   master by `renew`.
     public init(
         _ registration: NodeRegistration, in store: any Store,
         fenced: @escaping @Sendable (NodeIdentity) -> Void = { _ in }
     ) {
-        let current = CurrentRegistration(registration)
+        let current = CurrentRegistration(registration, fenced: fenced)
         registered = current
         task = Task {
-            var isRegistered = false
+            var inStore: NodeIdentity?
             while !Task.isCancelled {
                 let registration = current.value
+                let identity = registration.identity
                 let reply =
-                    isRegistered
-                    ? await store.submit(.heartbeat(registration.identity)) : await store.submit(.register(registration))
+                    inStore == identity
+                    ? await store.submit(.heartbeat(identity)) : await store.submit(.register(registration))
                 switch reply {
-                case .done: isRegistered = true
-                case .notFound: isRegistered = false
+                case .done: inStore = identity
+                case .notFound: inStore = nil
                 case .fenced:
-                    isRegistered = false
-                    guard let next = NodeIdentity.begin(name: registration.identity.name) else { break }
-                    current.renew(next)
-                    fenced(next)
+                    inStore = nil
+                    guard current.renew(identity) else { break }
                     continue
                 default: break
                 }
@@ -41,15 +41,33 @@ public final class Heartbeat: Sendable {
     /// Who the node is now.
     public var identity: NodeIdentity { registered.value.identity }
 
+    /// The others hold that incarnation for dead: goes on as a new one, which the next beat registers. Does nothing
+    /// when the node is another by now.
+    public func renew(_ dead: NodeIdentity) { _ = registered.renew(dead) }
+
     public func stop() { task.cancel() }
 }
 
 /// The registration in force; renewed by the heartbeat, read by health pages.
 private final class CurrentRegistration: Sendable {
     private let registration: Mutex<NodeRegistration>
+    private let fenced: @Sendable (NodeIdentity) -> Void
 
-    init(_ registration: NodeRegistration) { self.registration = Mutex(registration) }
+    init(_ registration: NodeRegistration, fenced: @escaping @Sendable (NodeIdentity) -> Void) {
+        self.registration = Mutex(registration)
+        self.fenced = fenced
+    }
 
     var value: NodeRegistration { registration.withLock { $0 } }
-    func renew(_ identity: NodeIdentity) { registration.withLock { $0.identity = identity } }
+
+    /// True when the node has another identity than the dead one now.
+    func renew(_ dead: NodeIdentity) -> Bool {
+        let next = registration.withLock { registration -> NodeIdentity? in
+            guard registration.identity == dead, let next = NodeIdentity.begin(name: dead.name) else { return nil }
+            registration.identity = next
+            return next
+        }
+        if let next { fenced(next) }
+        return value.identity != dead
+    }
 }

@@ -30,13 +30,17 @@ struct Call: Sendable {
     /// Gone from the table once this is set.
     var isOver = false
     var dialog: Dialog
-    /// Where the caller's requests come from and ours go when the route set is empty and the transport is a connection.
+    /// Where the caller signals from: of the INVITE, and of the last target refresh or the last request by a connection.
+    /// Our requests go there when the dialog says no address that is one.
     var flow: Flow
-    /// The INVITE until its transaction is over: responses are made from it.
-    var invite: Message?
-    var inviteTransaction: ServerTransactionID?
+    /// An INVITE or re-INVITE with the way it came, until its ACK: responses are made from it.
+    var invite: OpenInvite?
+    /// CSeq number of the caller's last INVITE.
+    var inviteCSeq: UInt32
     /// Our 2xx, repeated until its ACK comes (RFC 3261 §13.3.1.4), and which INVITE it answers.
     var acceptance: Acceptance?
+    /// A re-INVITE of ours without a final response.
+    var reinvite: ClientTransactionID?
     var provisional: ReliableProvisional?
     var provisionalResponse: [UInt8]?
     var sessionTimer = SessionTimer()
@@ -46,6 +50,8 @@ struct Call: Sendable {
     var timerHeaders: [(HeaderName, String)] = []
     /// The other side lists UPDATE in Allow: then that is how the session is refreshed.
     var allowsUPDATE = false
+    /// Set when we want to hang up before the ACK has come: done with it (RFC 3261 §15).
+    var endingAtACK: (kind: EndKind, detail: String)?
 
     var negotiation: OfferAnswer
     var localRTP: Endpoint?
@@ -58,13 +64,32 @@ struct Call: Sendable {
     /// Tells one playing from the next; the media plane echoes it.
     var playback: (id: UInt64, prompt: PromptID)?
     var nextPlayback: UInt64 = 0
+    /// What the bank was asked last, for the timeline.
+    var operation: (call: OperationCall, name: String)?
     var record: CallRecord
+    /// Entries that the store was not handed yet.
     var timeline: [TimelineEntry] = []
     var timers: [CallTimer: TimerToken] = [:]
-    /// The row exists, as far as this node knows.
-    var isStored = false
-    /// A checkpoint differs from what the store has.
+    var row = Row.none
+    /// What another center would need differs from what the store was handed last.
     var isDirty = false
+
+    /// The session's row in the store, as far as this node knows.
+    enum Row: Equatable, Sendable {
+        /// The store was never asked: the call needs no record.
+        case none
+        /// Asked for; there may be a row.
+        case opening
+        /// The store was away; asked again later. There may be a row: an answer may have been lost.
+        case refused
+        case open
+    }
+
+    struct OpenInvite: Sendable {
+        var request: Message
+        var transaction: ServerTransactionID
+        var flow: Flow
+    }
 
     struct Acceptance: Sendable {
         var machine: AcceptedInvite
@@ -76,6 +101,8 @@ struct Call: Sendable {
     }
 
     var isAnswered: Bool { phase == .answered || phase == .established }
+    /// Money moves only under a row.
+    var isStored: Bool { row == .open }
 }
 
 enum CallTimer: Hashable, Sendable {
@@ -90,6 +117,8 @@ enum CallTimer: Hashable, Sendable {
     case sessionRefresh
     case sessionExpiry
     case longestCall
+    /// The store was away: what it lacks is handed in again.
+    case save
 }
 
 /// What a timer of a center is for.

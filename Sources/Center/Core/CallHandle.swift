@@ -1,3 +1,6 @@
+import SIP
+import Session
+
 /// Names one call of this node while it lasts; a handle whose call is gone names nothing.
 public struct CallHandle: Hashable, Sendable {
     var slot: UInt32
@@ -46,37 +49,56 @@ struct CallTable: Sendable {
         return handle
     }
 
-    /// The call of our tag; tags are unique in a node, the rest of the dialog id is the caller's to get right.
-    func find(localTag: String) -> CallHandle? { byLocalTag[localTag] }
-
-    var handles: [CallHandle] { Array(byLocalTag.values).sorted { $0.slot < $1.slot } }
-
-    mutating func checkOut(_ handle: CallHandle) -> Call? {
-        guard Int(handle.slot) < slots.count, slots[Int(handle.slot)].generation == handle.generation else { return nil }
-        precondition(!slots[Int(handle.slot)].isCheckedOut, "call \(handle) is worked on twice at once")
-        defer {
-            slots[Int(handle.slot)].call = nil
-            slots[Int(handle.slot)].isCheckedOut = true
+    /// The call of a dialog of ours. Our tags are unique in a node; the rest of the id must be the caller's all the same.
+    func find(_ dialog: DialogID) -> CallHandle? {
+        guard let handle = byLocalTag[dialog.localTag], slots[Int(handle.slot)].call?.dialog.id == dialog else {
+            return nil
         }
-        return slots[Int(handle.slot)].call
+        return handle
+    }
+
+    func owner(of handle: CallHandle) -> NodeIdentity? {
+        guard Int(handle.slot) < slots.count, slots[Int(handle.slot)].generation == handle.generation else {
+            return nil
+        }
+        return slots[Int(handle.slot)].call?.ownership.node
+    }
+
+    /// All calls, in an order that a seed replays.
+    var handles: [CallHandle] { byLocalTag.values.sorted { $0.slot < $1.slot } }
+
+    /// Takes the call out of the table without a copy. It must come back by `checkIn`.
+    mutating func checkOut(_ handle: CallHandle) -> Call? {
+        let slot = Int(handle.slot)
+        guard slot < slots.count, slots[slot].generation == handle.generation else { return nil }
+        precondition(!slots[slot].isCheckedOut, "call \(handle) is worked on twice at once")
+        slots[slot].isCheckedOut = true
+        return slots[slot].call.take()
     }
 
     mutating func checkIn(_ call: consuming Call) {
-        let slot = Int(call.handle.slot)
+        let handle = call.handle
+        let slot = Int(handle.slot)
         slots[slot].isCheckedOut = false
-        guard !call.isOver else {
-            byLocalTag[call.localTag] = nil
-            slots[slot].generation &+= 1
-            free.append(UInt32(slot))
-            count -= 1
+        guard call.isOver else {
+            slots[slot].call = consume call
             return
         }
-        slots[slot].call = call
+        byLocalTag[call.localTag] = nil
+        slots[slot].generation &+= 1
+        free.append(handle.slot)
+        count -= 1
     }
 
-    /// A look without working on it.
-    func peek(_ handle: CallHandle) -> Call? {
-        guard Int(handle.slot) < slots.count, slots[Int(handle.slot)].generation == handle.generation else { return nil }
-        return slots[Int(handle.slot)].call
+    /// A look at every call.
+    func forEach(_ look: (Call) -> Void) {
+        for slot in slots { if let call = slot.call { look(call) } }
+    }
+
+    /// A connection is closed: calls that were signalled by it have none now.
+    mutating func forget(connection: UInt64) {
+        for index in slots.indices where slots[index].call?.flow.connection == connection {
+            slots[index].call?.flow.connection = 0
+        }
     }
 }

@@ -15,6 +15,8 @@ public enum CenterAction: Sendable {
     case store(StoreRequest, StorePurpose)
     /// Answered by `CenterEvent.bank`.
     case bank(CallHandle, OperationCall, BankOperation, under: SessionWrite)
+    /// The others hold this incarnation for dead. Answered by `CenterEvent.fenced` with the next one.
+    case renewIdentity(dead: NodeIdentity)
     case note(CenterNote)
 }
 
@@ -53,11 +55,15 @@ public enum CenterNote: Hashable, Sendable {
     /// Another node owns the session, or this one is fenced.
     case lostOwnership(SessionID)
     case retransmissionGaveUp
+    /// A request of ours was sent once, without a transaction: there are too many.
+    case requestWithoutTransaction
+    /// The store was away for so long that the oldest of too many waiting records was given up.
+    case recordGivenUp(SessionID)
     case menuAnomaly(String)
 }
 
 /// Labels of `tandem_sip_rejected_total`.
 public enum RejectionReason: String, Hashable, Sendable, CaseIterable {
     case malformed, unknownLine = "unknown-line", capacity, setupRate = "setup-rate", draining, media
-    case noPorts = "no-ports", extensions, method, noDialog = "no-dialog", loop, body
+    case noPorts = "no-ports", extensions, method, noDialog = "no-dialog", loop, body, unacknowledged, ownership
 }

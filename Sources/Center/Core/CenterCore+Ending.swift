@@ -18,6 +18,8 @@ extension CenterCore {
         case .sessionRefresh: drive(.fired(.refresh), in: &call)
         case .sessionExpiry: drive(.fired(.expiry), in: &call)
         case .longestCall: hangUp(&call, .limit, "the longest time a call may last is over")
+        // Saved when the work on the call is done, as ever.
+        case .save: break
         }
     }
 
@@ -45,7 +47,9 @@ extension CenterCore {
                 // "If the server retransmits the 2xx response for 64*T1 seconds without receiving an ACK, the dialog is
                 // confirmed, but the session SHOULD be terminated. This is accomplished with a BYE."
                 actions.append(.note(.retransmissionGaveUp))
-                hangUp(&call, .lost, "no ACK")
+                call.phase = .established
+                let ending = call.endingAtACK ?? (.lost, "no ACK")
+                hangUp(&call, ending.kind, ending.detail)
             }
         }
     }
@@ -55,7 +59,7 @@ extension CenterCore {
             switch step {
             case .repeatResponse:
                 if let bytes = call.provisionalResponse, let invite = call.invite {
-                    actions.append(.send(bytes, invite.responseFlow(on: call.flow)))
+                    actions.append(.send(bytes, invite.request.responseFlow(on: invite.flow)))
                 }
             case .schedule(.repetition, let delay): schedule(.provisional, in: &call, after: delay)
             case .schedule(.patience, let delay): schedule(.provisionalLimit, in: &call, after: delay)
@@ -63,7 +67,7 @@ extension CenterCore {
             case .cancel(.patience): cancel(.provisionalLimit, in: &call)
             case .giveUp:
                 // RFC 3262 §3: no PRACK for 64*T1: "SHOULD reject the original request with a 5xx".
-                refuse(&call, 504, .extensions)
+                refuse(&call, 504, .unacknowledged, endingAs: .lost)
             }
         }
     }
@@ -71,100 +75,51 @@ extension CenterCore {
     // MARK: Ends
 
     /// We end the call: BYE, or a refusal while it is not answered.
-    mutating func hangUp(_ call: inout Call, _ kind: EndKind, _ detail: String) {
+    ///
+    /// - Parameter awaitsACK: RFC 3261 §15: "the callee's UA … MUST NOT send a BYE on a confirmed dialog until it has
+    ///   received an ACK for its 2xx response or until the server transaction times out". False when there is no time.
+    mutating func hangUp(_ call: inout Call, _ kind: EndKind, _ detail: String, awaitsACK: Bool = true) {
         guard !call.isOver else { return }
+        if call.phase == .answered, awaitsACK {
+            call.endingAtACK = call.endingAtACK ?? (kind, detail)
+            call.menu = nil
+            return
+        }
         if call.isAnswered {
             send(.bye, headers: kind == .menu ? [] : [(.reason, "SIP;cause=480;text=\"\(detail)\"")], in: &call)
-        } else if let id = call.inviteTransaction, let invite = call.invite {
-            respond(to: id, of: invite, call.flow, 480, toTag: call.localTag)
-            ringing[id] = nil
+        } else {
+            refuseOpenInvite(&call, 480)
         }
         end(&call, kind, detail)
     }
 
-    /// The call is over: media and timers end, the record is written, the handle names nothing any more.
+    /// The call is over: media and timers end, the record of its session is written, the handle names nothing any more.
     mutating func end(_ call: inout Call, _ kind: EndKind, _ detail: String) {
         guard !call.isOver else { return }
-        note(.end, "\(kind.rawValue): \(detail)", in: &call)
-        actions.append(.store(.appendTimeline(call.session, call.timeline), .nothing))
-        call.timeline = []
-        actions.append(.note(.ended(kind)))
         dismantle(&call)
+        // The store was never asked: there was no session yet.
+        guard call.row != .none else { return }
+        note(.end, "\(kind.rawValue): \(detail)", in: &call)
+        handInTimeline(of: &call)
+        actions.append(.note(.ended(kind)))
         write(call.record.closed(kind, at: now.wall), under: call.ownership)
     }
 
     /// The session is another node's, or this one is dead to the others: it goes on there, so no BYE and no record
-    /// (DESIGN.md, Death of a center, 5).
+    /// (DESIGN.md, Death of a center, 5). An INVITE that is not answered yet may try another center.
     mutating func dropWithoutOwnership(_ call: inout Call) {
+        guard !call.isOver else { return }
         actions.append(.note(.lostOwnership(call.session)))
+        refuseOpenInvite(&call, 503, headers: [(.retryAfter, "1")])
         dismantle(&call)
     }
 
-    mutating func dismantle(_ call: inout Call) {
-        guard !call.isOver else { return }
+    private mutating func dismantle(_ call: inout Call) {
         actions.append(.media(call.handle, .close))
         for token in call.timers.values { timers.cancel(token) }
         call.timers = [:]
-        if let id = call.inviteTransaction { ringing[id] = nil }
+        if let invite = call.invite { ringing[invite.transaction] = nil }
         call.menu = nil
         call.isOver = true
     }
-
-    // MARK: Session timers (RFC 4028)
-
-    /// Takes what a request of the caller says of the session timer; its 2xx carries `timerHeaders`. A phone that
-    /// knows no session timers gets none: the longest time of a call still holds.
-    mutating func refreshSession(by request: Message, in call: inout Call) {
-        if request.values(of: .allow).isEmpty == false {
-            call.allowsUPDATE = request.tokens(of: .allow).contains("UPDATE")
-        }
-        let wantsTimer =
-            request.first(.sessionExpires) != nil || request.has(optionTag: "timer", in: .supported)
-        guard wantsTimer, case .agreed(let expires, let headers) = settings.sessionTimer.answer(request) else {
-            call.timerHeaders = []
-            return drive(.stopped, in: &call)
-        }
-        call.timerHeaders = headers.map { ($0.name, $0.value) }
-        drive(.agreed(seconds: expires.seconds, weRefresh: expires.refresher == .uas), in: &call)
-    }
-
-    mutating func drive(_ event: SessionTimer.Event, in call: inout Call) {
-        for action in call.sessionTimer.handle(event) {
-            switch action {
-            case .schedule(.refresh, let delay): schedule(.sessionRefresh, in: &call, after: delay)
-            case .schedule(.expiry, let delay):
-                call.sessionDeadline = now.monotonic + delay
-                schedule(.sessionExpiry, in: &call, after: delay)
-            case .cancel(.refresh): cancel(.sessionRefresh, in: &call)
-            case .cancel(.expiry): cancel(.sessionExpiry, in: &call)
-            case .refresh: refreshDue(&call)
-            case .expire: hangUp(&call, .lost, "the session expired without a refresh")
-            }
-        }
-    }
-
-    private mutating func refreshDue(_ call: inout Call) {
-        guard let interval = call.sessionTimer.interval else { return }
-        let headers =
-            [(HeaderName.supported, Self.supported)]
-            + settings.sessionTimer.requestHeaders(current: SessionExpires(seconds: interval, refresher: .uac))
-        if call.allowsUPDATE { send(.update, headers: headers, in: &call) } else { reinvite(headers: headers, in: &call) }
-    }
-
-    /// A final response to a request of ours, or that none will come.
-    mutating func answered(_ method: Method, _ status: Int, _ response: Message?, in call: inout Call) {
-        guard method == .update || method == .invite else { return }
-        switch status {
-        case 200...299:
-            if let interval = call.sessionTimer.interval {
-                let agreed = response.flatMap { settings.sessionTimer.agreed(by: $0) }
-                drive(
-                    .agreed(seconds: agreed?.seconds ?? interval, weRefresh: agreed?.refresher != .uas), in: &call)
-            }
-        case 481: end(&call, .caller, "the caller's phone knows no such call")
-        case 408: hangUp(&call, .lost, "the caller's phone does not answer")
-        default: break
-        }
-    }
 }
-

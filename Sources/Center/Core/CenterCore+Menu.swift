@@ -6,16 +6,29 @@ import Session
 
 /// The menu's actions done, and what happens told to it.
 extension CenterCore {
+    /// Answers given to a menu at once, one after another, without a prompt or a key between them.
+    private static var menuRoundLimit: Int { 16 }
+
     mutating func drive(_ event: MenuEvent, in call: inout Call) {
-        guard call.menu != nil else { return }
-        for action in call.menu?.handle(event, now: now.wall) ?? [] {
-            // A hang-up is the last action; nothing may follow it.
-            guard !call.isOver else { return }
-            perform(action, in: &call)
+        var next: MenuEvent? = event
+        var rounds = 0
+        while let event = next, call.menu != nil {
+            next = nil
+            rounds += 1
+            guard rounds <= Self.menuRoundLimit else {
+                actions.append(.note(.menuAnomaly("the menu goes round without the caller")))
+                return hangUp(&call, .menu, "menu-error")
+            }
+            for action in call.menu?.handle(event, now: now.wall) ?? [] {
+                // A hang-up is the last action; nothing may follow it.
+                guard !call.isOver else { return }
+                if let answer = perform(action, in: &call) { next = answer }
+            }
         }
     }
 
-    private mutating func perform(_ action: MenuAction, in call: inout Call) {
+    /// Returns what the menu has to be told at once, after its other actions.
+    private mutating func perform(_ action: MenuAction, in call: inout Call) -> MenuEvent? {
         switch action {
         case .play(let prompt, let items, _):
             let (playlist, missing) = settings.voices.playlist(items)
@@ -28,18 +41,17 @@ extension CenterCore {
             actions.append(.media(call.handle, .stopPlaying))
         case .schedule(let timer, let delay): schedule(.menu(timer), in: &call, after: delay)
         case .cancel(let timer): cancel(.menu(timer), in: &call)
-        case .operation(let operation): ask(operation, in: &call)
+        case .operation(let operation): return ask(operation, in: &call)
         case .transferToQueue(let queue):
             note(.queue, "\(queue): no seat center", in: &call)
-            drive(.queueResult(.busy), in: &call)
+            return .queueResult(.busy)
         case .leaveQueue: break
         case .hangUp(let reason): hangUp(&call, .menu, reason)
-        case .enteredState(let state, let path, let extendsPath):
+        case .enteredState(_, let path, let extendsPath):
             if extendsPath {
                 call.record.enter(path)
                 note(.state, path, in: &call)
             }
-            _ = state
             call.isDirty = true
         case .languageChosen(let language):
             note(.state, "language \(language)", in: &call)
@@ -48,6 +60,7 @@ extension CenterCore {
             note(.bank, "customer \(customer) logged in", in: &call)
             call.isDirty = true
         }
+        return nil
     }
 
     // MARK: What the caller does
@@ -61,6 +74,7 @@ extension CenterCore {
             drive(.promptsFinished(playback.prompt), in: &call)
         case .stoppedByDigit: break
         case .latched(let endpoint):
+            guard call.latched != endpoint else { return }
             call.latched = endpoint
             call.isDirty = true
         case .timedOut: hangUp(&call, .lost, "no RTP")
@@ -74,27 +88,27 @@ extension CenterCore {
 
     // MARK: The bank
 
-    private mutating func ask(_ operation: MenuOperation, in call: inout Call) {
-        guard let request = BankOperation(operation, in: call, random: &random) else {
-            note(.bank, "\(operation.name): not possible", in: &call)
-            return drive(.operationResult(operation.call, name: "unavailable"), in: &call)
-        }
+    private mutating func ask(_ operation: MenuOperation, in call: inout Call) -> MenuEvent? {
+        call.operation = (operation.call, operation.name)
         // Without a row in the store there is no right under which money could move (TAKEOVER.md, Money).
-        guard call.isStored else {
-            note(.bank, "\(operation.name): not available", in: &call)
-            return drive(.operationResult(operation.call, name: "unavailable"), in: &call)
+        guard call.isStored, let request = BankOperation(operation, in: call, random: &random) else {
+            note(.bank, "\(operation.name): unavailable", in: &call)
+            return .operationResult(operation.call, name: "unavailable")
         }
         var write = write(call)
         // Written in the transaction that moves the money: from then on the result is kept under the id.
         if operation.operationID != nil { write.checkpoint.menu?.pendingOperation?.phase = .executed }
         actions.append(.bank(call.handle, operation.call, request, under: write))
+        return nil
     }
 
+    /// The bank's answer. A late one, to which the menu listens no more, is in the timeline all the same.
     mutating func bankAnswered(_ operation: OperationCall, _ outcome: BankOutcome, in call: inout Call) {
         if outcome == .notOwner { return dropWithoutOwnership(&call) }
-        note(.bank, outcome.detailedName, in: &call)
-        let (name, values) = outcome.menuResult
-        drive(.operationResult(operation, name: name, values: values), in: &call)
+        let name = call.operation.flatMap { $0.call == operation ? $0.name : nil } ?? "earlier operation"
+        note(.bank, "\(name): \(outcome.detailedName)", in: &call)
+        let (result, values) = outcome.menuResult
+        drive(.operationResult(operation, name: result, values: values), in: &call)
         call.isDirty = true
     }
 }
@@ -146,7 +160,8 @@ extension BankOutcome {
     /// The outcome in the terms of the menus' operation catalogue.
     var menuResult: (name: String, values: [String: MenuValue]) {
         switch self {
-        case .balance(let money): ("ok", ["amount_minor": .integer(money.minor), "currency": .text(money.currency.code)])
+        case .balance(let money):
+            ("ok", ["amount_minor": .integer(money.minor), "currency": .text(money.currency.code)])
         case .statement(let entries):
             (
                 "ok",

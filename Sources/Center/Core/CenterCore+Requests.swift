@@ -1,4 +1,5 @@
 import Primitives
+import Routing
 import SDP
 import SIP
 import Session
@@ -18,11 +19,16 @@ extension CenterCore {
                 request, id, flow, rejection.status, RejectionReason(status: rejection.status),
                 headers: rejection.headers)
         }
+        guard !request.hasForeignBody else {
+            return reject(request, id, flow, 415, .body, headers: [(.accept, "application/sdp")])
+        }
         if let dialog = DialogID(ofReceived: request) {
-            guard let handle = calls.find(localTag: dialog.localTag), calls.peek(handle)?.dialog.id == dialog else {
-                return reject(request, id, flow, 481, .noDialog)
+            if let handle = calls.find(dialog) {
+                return withCall(handle) { $0.receiveInDialog(request, id, flow, in: &$1) }
             }
-            return withCall(handle) { $0.receiveInDialog(request, id, flow, in: &$1) }
+            // Both sides hung up at once: to the caller's phone that is an ordinary end.
+            if request.method == .bye, parting.find(dialog) != nil { return respond(to: id, of: request, flow, 200) }
+            return reject(request, id, flow, 481, .noDialog)
         }
         switch request.method {
         case .invite:
@@ -37,13 +43,24 @@ extension CenterCore {
 
     /// Load and state for the master, capabilities for everybody (RFC 3261 §11.2).
     private mutating func answerOPTIONS(_ request: Message, _ id: ServerTransactionID, _ flow: Flow) {
-        let headers: [(HeaderName, String)] = [
-            (.allow, Self.allow), (.accept, Self.agent.acceptValue), (.supported, Self.supported),
-            (.tandemLoad, "calls=\(calls.count);limit=\(settings.callLimit);state=\(state.rawValue)"),
-            (.tandemNode, "\(settings.identity.name);incarnation=\(settings.identity.incarnation)"),
-        ]
+        if trusts(flow), let notice = request.first(.tandemNode).flatMap({ NodeNotice(headerValue: $0) }) {
+            heed(notice)
+        }
+        let notice = NodeNotice(node: settings.identity.name, incarnation: settings.identity.incarnation)
+        let headers: [(HeaderName, String)] =
+            Self.agent.capabilities + [
+                (.tandemLoad, "calls=\(calls.count);limit=\(settings.callLimit);state=\(state.rawValue)"),
+                (.tandemNode, notice.headerValue),
+            ]
         // Not taking calls is no reason not to say that one lives: any final response does (TAKEOVER.md, Detection).
         respond(to: id, of: request, flow, state == .up ? 200 : 503, headers: headers)
+    }
+
+    /// What a master holds true of this node, and what its operator wants of it.
+    private mutating func heed(_ notice: NodeNotice) {
+        guard notice.node == settings.identity.name else { return }
+        if let want = notice.want { administrative = want }
+        if notice.fenced == settings.identity.incarnation { findFenced() }
     }
 
     mutating func receiveCANCEL(
@@ -51,12 +68,14 @@ extension CenterCore {
     ) {
         actions.append(.note(.received(.cancel)))
         guard let invite else { return reject(cancel, id, flow, 481, .noDialog) }
-        respond(to: id, of: cancel, flow, 200)
-        guard let handle = ringing[invite] else { return }
+        // §9.2: once there is a final response, CANCEL "has no effect on the processing of the original request".
+        guard let handle = ringing[invite] else { return respond(to: id, of: cancel, flow, 200) }
         withCall(handle) { core, call in
-            guard !call.isAnswered, let request = call.invite else { return }
-            core.respond(to: invite, of: request, call.flow, 487, toTag: call.localTag)
-            core.ringing[invite] = nil
+            // "The To tag of the response to the CANCEL and the To tag in the response to the original request SHOULD
+            // be the same."
+            core.respond(to: id, of: cancel, flow, 200, toTag: call.localTag)
+            guard !call.isAnswered else { return }
+            core.refuseOpenInvite(&call)
             core.note(.sip, "CANCEL", in: &call)
             core.end(&call, .caller, "cancelled before the answer")
         }
@@ -64,19 +83,16 @@ extension CenterCore {
 
     mutating func receiveACK(_ ack: Message, _ flow: Flow) {
         actions.append(.note(.received(.ack)))
-        guard let tag = ack.to.tag, let handle = calls.find(localTag: tag) else { return }
+        guard let dialog = DialogID(ofReceived: ack), let handle = calls.find(dialog) else { return }
         withCall(handle) { core, call in
-            guard call.dialog.id == DialogID(ofReceived: ack), let acceptance = call.acceptance,
-                acceptance.cseq == ack.cseq.number
-            else { return }
+            guard let acceptance = call.acceptance, acceptance.cseq == ack.cseq.number else { return }
             core.step(.acknowledged, in: &call)
-            let awaitsAnswer = acceptance.awaitsAnswer
             call.acceptance = nil
             call.invite = nil
-            call.inviteTransaction = nil
-            if call.phase == .answered { call.phase = .established }
+            call.phase = .established
             call.isDirty = true
-            if awaitsAnswer { core.takeAnswer(of: ack, in: &call) }
+            if acceptance.awaitsAnswer { core.takeAnswer(of: ack, in: &call) }
+            if let ending = call.endingAtACK { core.hangUp(&call, ending.kind, ending.detail) }
         }
     }
 
@@ -99,8 +115,7 @@ extension CenterCore {
         let bytes = MessageWriter.response(
             to: request, status: 503, toTag: statelessTag(of: request), source: flow.remote,
             headers: [(.retryAfter, "5")])
-        guard let via = request.via.first else { return }
-        actions.append(.send(bytes, flow.responseFlow(for: via)))
+        actions.append(.send(bytes, request.responseFlow(on: flow)))
     }
 
     /// What could not be parsed but can be answered.
@@ -138,8 +153,8 @@ extension CenterCore {
     private func statelessTag(of request: Message) -> String {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in request.callID.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        let digits = String(hash, radix: 16)
-        return "\(settings.identity).\(String(repeating: "0", count: 16 - digits.count))\(digits)"
+        var tail = SeededRandom(seed: hash)
+        return "\(settings.identity).\(tail.hex(16))"
     }
 
     func contact(for flow: Flow) -> CenterSettings.Contact {
@@ -165,6 +180,24 @@ extension CenterCore {
 
 extension Message {
     var bodyText: String { String(decoding: bytes[body], as: UTF8.self) }
+
+    /// Where responses to this request go that came by `flow`.
+    func responseFlow(on flow: Flow) -> Flow { via.first.map { flow.responseFlow(for: $0) } ?? flow }
+
+    /// It carries an offer or an answer. Other bodies got here only because they may be passed over.
+    var hasDescription: Bool {
+        !body.isEmpty && mediaType == "application/sdp"
+    }
+
+    /// A digit where a description belongs.
+    fileprivate var hasForeignBody: Bool {
+        guard method != .info, !body.isEmpty else { return false }
+        return ["application/dtmf-relay", "application/dtmf"].contains(mediaType)
+    }
+
+    private var mediaType: String {
+        (first(.contentType) ?? "").prefix { $0 != ";" }.filter { !$0.isWhitespace }.lowercased()
+    }
 }
 
 extension RejectionReason {

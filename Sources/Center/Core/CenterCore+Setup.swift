@@ -21,9 +21,7 @@ extension CenterCore {
         if case .limited(let wait) = admitSetUp() {
             return reject(invite, id, flow, 503, .setupRate, headers: [(.retryAfter, String(wait))])
         }
-        if case .reject(let rejection) = settings.sessionTimer.answer(invite) {
-            return reject(invite, id, flow, rejection.status, .extensions, headers: rejection.headers)
-        }
+        guard !rejectSessionTimer(of: invite, id, flow) else { return }
         let localTag = "\(settings.identity).\(random.hex(16))"
         guard let dialog = Dialog(asServerOf: invite, localTag: localTag) else {
             return reject(invite, id, flow, 400, .malformed, reason: "Missing Contact")
@@ -35,14 +33,15 @@ extension CenterCore {
         let invitedAt = now
         let ownership = Ownership(node: settings.identity)
         let record = CallRecord(
-            id: session, line: number, from: invite.from.uri.user ?? invite.from.uri.host,
-            centers: [settings.identity.name], started: now.wall)
+            id: session, line: number, from: Self.caller(of: invite), centers: [settings.identity.name],
+            started: now.wall)
         let origin = Origin(sessionID: random.next() >> 2, address: mediaAddressForOrigin(flow))
         let capabilities = MediaCapabilities(ptimeMs: settings.ptimeMs)
         let handle = calls.insert { handle in
             Call(
                 handle: handle, session: session, ownership: ownership, line: line, localTag: localTag,
-                invitedAt: invitedAt.monotonic, dialog: dialog, flow: flow, invite: invite, inviteTransaction: id,
+                invitedAt: invitedAt.monotonic, dialog: dialog, flow: flow,
+                invite: Call.OpenInvite(request: invite, transaction: id, flow: flow), inviteCSeq: invite.cseq.number,
                 negotiation: OfferAnswer(origin: origin, capabilities: capabilities),
                 record: record)
         }
@@ -55,12 +54,17 @@ extension CenterCore {
 
     /// A session's id comes from access; a caller who dials the center directly gets one here (TAKEOVER.md, Identity).
     private mutating func sessionID(of invite: Message, from flow: Flow) -> SessionID {
-        if settings.trusted.contains(where: { $0.contains(flow.remote.address) }),
-            let text = invite.first(.tandemSession), let id = SessionID(text)
-        {
-            return id
-        }
+        if trusts(flow), let text = invite.first(.tandemSession), let id = SessionID(text) { return id }
         return SessionID(using: &random)
+    }
+
+    /// Whether Tandem's own headers are believed from there.
+    func trusts(_ flow: Flow) -> Bool { settings.trusted.contains { $0.contains(flow.remote.address) } }
+
+    /// The calling party for the record. It is outside data: of absurd ones the head must do.
+    private static func caller(of invite: Message) -> String {
+        let name = invite.from.uri.user ?? invite.from.uri.host
+        return name.utf8.count <= 128 ? name : String(name.prefix(32))
     }
 
     private func mediaAddressForOrigin(_ flow: Flow) -> IPAddress {
@@ -69,20 +73,15 @@ extension CenterCore {
 
     /// Ports are there: agree on media, then save before answering.
     mutating func mediaOpened(_ call: inout Call, _ endpoint: Endpoint) {
-        guard call.phase == .openingMedia, let invite = call.invite else {
-            actions.append(.media(call.handle, .close))
-            return
-        }
+        guard call.phase == .openingMedia, let invite = call.invite?.request else { return }
         call.localRTP = endpoint
-        do {
+        do throws(NegotiationRefusal) {
             try describe(&call, for: invite)
         } catch {
-            let warning = (HeaderName.warning, "\(error.warningCode) \(settings.identity.name) \"\(error)\"")
-            return refuse(&call, error.status, .media, headers: [warning])
+            return refuse(&call, error.status, .media, headers: [warning(of: error)])
         }
         call.phase = .storing
-        call.isDirty = false
-        actions.append(.store(.open(write(call)), .opening(call.handle)))
+        open(&call)
         schedule(.checkpointPatience, in: &call, after: settings.checkpointPatience)
     }
 
@@ -91,13 +90,17 @@ extension CenterCore {
         refuse(&call, 503, .noPorts, headers: [(.retryAfter, "5")])
     }
 
+    /// RFC 3261 §21.4.26: 488 comes with "a Warning header field explaining why the offer was rejected".
+    func warning(of refusal: NegotiationRefusal) -> (HeaderName, String) {
+        (.warning, "\(refusal.warningCode) \(settings.identity.name) \"\(refusal)\"")
+    }
+
     /// Answers the caller's offer, or makes one where the INVITE has none (RFC 3264 §4).
     private func describe(_ call: inout Call, for invite: Message) throws(NegotiationRefusal) {
         guard let rtp = call.localRTP else { throw .address }
         let local = LocalMedia(rtp: rtp)
-        if invite.body.isEmpty {
-            let offer = try call.negotiation.makeOffer(with: local)
-            call.localSDP = offer.description
+        guard invite.hasDescription else {
+            call.localSDP = try call.negotiation.makeOffer(with: local).description
             return
         }
         let answer = try call.negotiation.answer(offer(of: invite), with: local)
@@ -118,42 +121,42 @@ extension CenterCore {
     mutating func answer(_ call: inout Call) {
         cancel(.checkpointPatience, in: &call)
         guard let invite = call.invite, call.phase == .storing else { return }
-        if invite.has(optionTag: "100rel", in: .require), call.provisional == nil {
+        if invite.request.has(optionTag: "100rel", in: .require), call.provisional == nil {
             return ringReliably(&call, invite)
         }
         accept(&call, invite)
     }
 
-    mutating func accept(_ call: inout Call, _ invite: Message) {
-        guard let id = call.inviteTransaction else { return }
-        let offersFirst = invite.body.isEmpty
+    mutating func accept(_ call: inout Call, _ invite: Call.OpenInvite) {
         call.phase = .answered
         call.record.answered = now.wall
-        refreshSession(by: invite, in: &call)
-        sendAcceptance(&call, of: invite, id, awaitsAnswer: offersFirst)
-        ringing[id] = nil
+        refreshSession(by: invite.request, in: &call)
+        sendAcceptance(&call, of: invite)
+        ringing[invite.transaction] = nil
         actions.append(.note(.answered(after: now.monotonic - call.invitedAt)))
-        note(.sip, "200 to \(call.flow.remote)", in: &call)
+        note(.sip, "200 to \(invite.flow.remote)", in: &call)
         schedule(.longestCall, in: &call, after: settings.longestCall)
         // With our offer out, media start when the answer has come.
-        if !offersFirst { startMedia(&call) }
+        if call.negotiation.pendingOffer == nil { startMedia(&call) }
         call.isDirty = true
     }
 
-    /// A 2xx with our description to an INVITE or re-INVITE, repeated until its ACK.
-    mutating func sendAcceptance(
-        _ call: inout Call, of invite: Message, _ id: ServerTransactionID, awaitsAnswer: Bool
-    ) {
-        var headers: [(HeaderName, String)] = [(.allow, Self.allow), (.supported, Self.supported)]
-        headers += call.timerHeaders
+    /// A 2xx to an INVITE or re-INVITE, repeated until its ACK. It carries our description, unless a reliable
+    /// provisional response and its PRACK have been offer and answer already.
+    mutating func sendAcceptance(_ call: inout Call, of invite: Call.OpenInvite) {
+        let isSettled = call.provisional != nil && !invite.request.hasDescription
         let bytes = MessageWriter.response(
-            to: invite, status: 200, toTag: call.localTag, source: call.flow.remote,
-            contact: contactAddress(for: call.flow), headers: headers,
-            body: ("application/sdp", Array(call.localSDP.utf8)))
+            to: invite.request, status: 200, toTag: call.localTag, source: invite.flow.remote,
+            contact: contactAddress(for: invite.flow),
+            headers: [(.allow, Self.allow), (.supported, Self.supported)] + call.timerHeaders,
+            body: isSettled ? nil : ("application/sdp", Array(call.localSDP.utf8)))
         call.acceptance = Call.Acceptance(
-            machine: AcceptedInvite(), response: bytes, responseFlow: invite.responseFlow(on: call.flow),
-            cseq: invite.cseq.number, awaitsAnswer: awaitsAnswer)
-        transactions.respond(to: id, status: 200, bytes: bytes, now: now.monotonic, into: &outputs)
+            machine: AcceptedInvite(), response: bytes, responseFlow: invite.request.responseFlow(on: invite.flow),
+            cseq: invite.request.cseq.number, awaitsAnswer: call.negotiation.pendingOffer != nil)
+        call.provisional = nil
+        call.provisionalResponse = nil
+        transactions.respond(
+            to: invite.transaction, status: 200, bytes: bytes, now: now.monotonic, into: &outputs)
         step(.sent, in: &call)
     }
 
@@ -175,17 +178,16 @@ extension CenterCore {
         actions.append(.media(call.handle, .apply(agreement, signalledFrom: call.flow.remote.address)))
     }
 
-    /// The call ends before it was answered.
+    /// The call ends before it was answered. One that has a session gets its record.
     mutating func refuse(
-        _ call: inout Call, _ status: Int, _ reason: RejectionReason, headers: [(HeaderName, String)] = []
+        _ call: inout Call, _ status: Int, _ reason: RejectionReason, headers: [(HeaderName, String)] = [],
+        endingAs kind: EndKind = .limit
     ) {
-        if let id = call.inviteTransaction, let invite = call.invite {
-            reject(invite, id, call.flow, status, reason, headers: headers)
-            ringing[id] = nil
+        if let invite = call.invite {
+            actions.append(.note(.rejected(reason: reason)))
+            respond(
+                to: invite.transaction, of: invite.request, invite.flow, status, toTag: call.localTag, headers: headers)
         }
-        let wasStored = call.phase == .storing || call.isStored
-        dismantle(&call)
-        // A call that reached the store has a row there, which only a record removes.
-        if wasStored { write(call.record.closed(.limit, at: now.wall), under: call.ownership) }
+        end(&call, kind, "refused with \(status)")
     }
 }

@@ -21,20 +21,16 @@ public struct CenterCore: Sendable {
     /// INVITEs that have no final response yet, for CANCEL.
     var ringing: [ServerTransactionID: CallHandle] = [:]
     var merged = MergedRequests()
-    /// Records that the store did not take yet, oldest first.
-    var unwritten: [UnwrittenRecord] = []
+    var parting = PartingDialogs()
+    var unwritten = UnwrittenRecords()
     var retriesUnwritten = false
+    /// The others hold this incarnation for dead, and the new one is not there yet.
+    private(set) var isFenced = false
 
     /// The event's time, and what it led to so far.
     var now = Moment(monotonic: .zero, wall: .epoch)
     var outputs: [TransactionOutput] = []
     var actions: [CenterAction] = []
-
-    /// A record that must reach the store, whatever the store is doing (I5).
-    struct UnwrittenRecord: Sendable {
-        var record: CallRecord
-        var ownership: Ownership
-    }
 
     public init(settings: CenterSettings, seed: UInt64) {
         self.settings = settings
@@ -44,11 +40,11 @@ public struct CenterCore: Sendable {
     }
 
     public var callCount: Int { calls.count }
-    /// No call is left and every record has reached the store: the process may end.
-    public var isIdle: Bool { calls.count == 0 && unwritten.isEmpty }
+    /// No call is left, every BYE has its answer and every record has reached the store: the process may end.
+    public var isIdle: Bool { calls.count == 0 && parting.isEmpty && unwritten.isEmpty }
     /// What the node says of itself in answers to OPTIONS.
     public var state: NodeState {
-        if isShuttingDown { return .draining }
+        if isShuttingDown || isFenced { return .draining }
         return switch administrative {
         case .enabled: .up
         case .draining: .draining
@@ -75,16 +71,21 @@ public struct CenterCore: Sendable {
         case .stored(let purpose, let reply): stored(purpose, reply)
         case .bank(let handle, let operation, let outcome):
             withCall(handle) { $0.bankAnswered(operation, outcome, in: &$1) }
-        case .unreachable(let flow): transactions.transportFailed(to: flow, now: now.monotonic, into: &outputs)
+        case .unreachable(let flow):
+            if flow.connection != 0 { calls.forget(connection: flow.connection) }
+            transactions.transportFailed(to: flow, now: now.monotonic, into: &outputs)
         case .menus(let menus):
             for (number, menu) in menus { settings.lines[number] = .menu(menu) }
         case .administered(let state): administrative = state
         case .fenced(let newIdentity):
-            for handle in calls.handles { withCall(handle) { $0.dropWithoutOwnership(&$1) } }
+            dropAllCalls()
+            isFenced = false
             settings.identity = newIdentity
         case .shutDown: isShuttingDown = true
         case .endAllCalls:
-            for handle in calls.handles { withCall(handle) { $0.hangUp(&$1, .operator, "the node ends") } }
+            for handle in calls.handles {
+                withCall(handle) { $0.hangUp(&$1, .operator, "the node ends", awaitsACK: false) }
+            }
         }
         finish(&actions)
     }
@@ -116,14 +117,30 @@ public struct CenterCore: Sendable {
 
     /// The live calls with what the console shows of them.
     public var liveCalls: [LiveCall] {
-        calls.handles.compactMap { calls.peek($0) }.map { call in
+        var list: [LiveCall] = []
+        list.reserveCapacity(calls.count)
+        calls.forEach { call in
             var live = LiveCall(call.record)
             live.center = settings.identity.name
             live.menu = call.menu?.definition.name
             live.language = call.menu?.language
             live.authenticated = call.menu?.customer != nil
-            return live
+            list.append(live)
         }
+        return list
+    }
+
+    /// This incarnation is dead to the others: its calls are theirs now, and new ones have to wait for the new
+    /// incarnation (DESIGN.md, Death of a center, 5).
+    mutating func findFenced() {
+        guard !isFenced else { return }
+        isFenced = true
+        actions.append(.renewIdentity(dead: settings.identity))
+        dropAllCalls()
+    }
+
+    private mutating func dropAllCalls() {
+        for handle in calls.handles { withCall(handle) { $0.dropWithoutOwnership(&$1) } }
     }
 
     private mutating func begin(_ now: Moment, _ actions: inout [CenterAction]) {
@@ -142,7 +159,7 @@ public struct CenterCore: Sendable {
         guard var call = calls.checkOut(handle) else { return }
         work(&self, &call)
         if !call.isOver { saveIfDirty(&call) }
-        calls.checkIn(call)
+        calls.checkIn(consume call)
     }
 
     /// Works off what the transaction layer wants done; more may come of it.
@@ -166,10 +183,11 @@ public struct CenterCore: Sendable {
         case .refused(let request, let flow): refuseStatelessly(request, flow)
         case .timedOut(let id): requestFailed(id, status: 408)
         case .transportFailed(let id): requestFailed(id, status: 503)
+        case .clientEnded(let id): parting.remove(id)
         case .ended(let id):
             ringing[id] = nil
             merged.ended(id)
-        case .lateAnswer, .strayResponse, .unacknowledged, .responseFailed, .clientEnded: break
+        case .lateAnswer, .strayResponse, .unacknowledged, .responseFailed: break
         }
     }
 

@@ -13,8 +13,9 @@ extension Call {
             routeSet: dialog.routeSet.map(\.description), remoteTarget: dialog.remoteTarget.description,
             flow: "\(flow.transport) \(flow.remote)", secure: dialog.isSecure,
             invite: InviteCheckpoint(
-                role: .server, cseq: acceptance?.cseq ?? invite?.cseq.number ?? 0, acknowledged: phase == .established,
-                vias: invite?.values(of: .via) ?? [], recordRoutes: invite?.values(of: .recordRoute) ?? []),
+                role: .server, cseq: inviteCSeq, acknowledged: phase == .established && acceptance == nil,
+                vias: invite?.request.values(of: .via) ?? [],
+                recordRoutes: invite?.request.values(of: .recordRoute) ?? []),
             localSDP: localSDP, remoteSDP: remoteSDP, timer: timerCheckpoint(now: now))
     }
 

@@ -9,7 +9,8 @@ public struct Voices: Sendable {
     public let music: ClipID?
 
     public init(
-        catalogue: PromptCatalogue, music: ClipID?, clip: @escaping @Sendable (_ language: String, _ name: String) -> ClipID?
+        catalogue: PromptCatalogue, music: ClipID?,
+        clip: @escaping @Sendable (_ language: String, _ name: String) -> ClipID?
     ) {
         self.catalogue = catalogue
         self.clip = clip

@@ -16,6 +16,8 @@ public enum CenterMail: Sendable {
     case stream(StreamEvent)
     /// Answered on the loop's thread.
     case report(@Sendable (CenterReport) -> Void)
+    /// Answered on the loop's thread; costs time in proportion to the calls.
+    case liveCalls(@Sendable ([LiveCall]) -> Void)
 }
 
 /// What a center tells of itself, for `/health` and metrics.
@@ -23,7 +25,6 @@ public struct CenterReport: Sendable {
     public var calls: Int
     public var limit: Int
     public var isIdle: Bool
-    public var liveCalls: [LiveCall]
 }
 
 /// Everything that a center's loop works with besides its core.
@@ -37,6 +38,8 @@ struct CenterSurroundings: Sendable {
     var bank: LedgerBank
     var music: ClipID?
     var metrics: CenterMetrics
+    /// Makes the node's next identity, unless it has one already.
+    var renewIdentity: @Sendable (_ dead: NodeIdentity) -> Void
 }
 
 /// The loop's side of a center: bytes to messages, actions to sockets, threads and the store.
@@ -82,17 +85,16 @@ struct CenterHandler: DatagramHandler {
         case .stream(.closed(let flow, _)), .stream(.connectFailed(let flow, _)):
             core.handle(.unreachable(flow), at: now, into: &actions)
         case .report(let answer):
-            answer(
-                CenterReport(
-                    calls: core.callCount, limit: core.settings.callLimit, isIdle: core.isIdle,
-                    liveCalls: core.liveCalls))
+            return answer(
+                CenterReport(calls: core.callCount, limit: core.settings.callLimit, isIdle: core.isIdle))
+        case .liveCalls(let answer): return answer(core.liveCalls)
         }
         perform(at: now, into: &outbox)
     }
 
     private mutating func receive(
         at now: Moment, on flow: Flow, into outbox: inout Outbox,
-        parse: (MessageParser) throws(SIPParseError) -> Message
+        parse: (MessageParser) throws(SIPParseError) -> SIP.Message
     ) {
         do throws(SIPParseError) {
             core.receive(try parse(parser), on: flow, at: now, into: &actions)
@@ -108,7 +110,6 @@ struct CenterHandler: DatagramHandler {
         let now = moment(now)
         core.fire(at: now, into: &actions)
         perform(at: now, into: &outbox)
-        around.metrics.calls(core.callCount)
     }
 
     mutating func refused(
@@ -126,6 +127,7 @@ struct CenterHandler: DatagramHandler {
 
     /// Performs actions until none are left: opening a stream answers at once and may lead to more.
     private mutating func perform(at now: Moment, into outbox: inout Outbox) {
+        defer { around.metrics.calls(core.callCount) }
         while !actions.isEmpty {
             var batch: [CenterAction] = []
             swap(&batch, &actions)
@@ -155,6 +157,7 @@ struct CenterHandler: DatagramHandler {
             around.bank.perform(request, under: write) { outcome in
                 mailbox.post(.event(.bank(call, operation, outcome)))
             }
+        case .renewIdentity(let dead): around.renewIdentity(dead)
         case .note(let note): around.metrics.count(note)
         }
     }

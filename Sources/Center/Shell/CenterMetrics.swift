@@ -59,6 +59,9 @@ struct CenterMetrics: Sendable {
         case .lostOwnership(let session):
             log.notice("call dropped: another node owns it", metadata: ["session": "\(session)"])
         case .retransmissionGaveUp: log.info("a message was never acknowledged")
+        case .requestWithoutTransaction: log.warning("too many requests wait for an answer: one was sent only once")
+        case .recordGivenUp(let session):
+            log.error("call record given up: too many wait for the store", metadata: ["session": "\(session)"])
         case .menuAnomaly(let what): log.error("menu", metadata: ["problem": "\(what)"])
         }
     }

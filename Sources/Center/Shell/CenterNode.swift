@@ -62,6 +62,7 @@ public final class CenterNode: RunningNode {
         options.timeout = profile.media.timeout
         options.inBandDigits = profile.media.hearsTones
 
+        let lateHeartbeat = LateHeartbeat()
         let core = CenterCore(
             settings: CenterSettings(profile, identity: identity, voice: voice),
             seed: UInt64.random(in: .min ... .max))
@@ -89,7 +90,8 @@ public final class CenterNode: RunningNode {
                     core: core,
                     around: CenterSurroundings(
                         mailbox: mailbox, streams: streams, media: media, mediaAddress: mediaAddress, store: store,
-                        bank: bank, music: music, metrics: counted))
+                        bank: bank, music: music, metrics: counted,
+                        renewIdentity: { dead in lateHeartbeat.renew(dead) }))
             }
             late.open(loop.mailbox)
             for (index, listener) in profile.common.sip.tcpListeners {
@@ -108,9 +110,12 @@ public final class CenterNode: RunningNode {
                 httpAddress: profile.common.http.description),
             in: store
         ) { next in
-            log.notice("this incarnation was marked dead; going on as a new one", metadata: ["incarnation": "\(next.incarnation)"])
+            log.notice(
+                "this incarnation was marked dead; going on as a new one",
+                metadata: ["incarnation": "\(next.incarnation)"])
             late.post(.event(.fenced(newIdentity: next)))
         }
+        lateHeartbeat.open(heartbeat)
         self.profile = profile
         self.folder = folder
         self.state = state
@@ -180,6 +185,14 @@ public final class CenterNode: RunningNode {
         }
     }
 
+    /// The calls that this node holds.
+    public func liveCalls() async -> [LiveCall] {
+        await withCheckedContinuation { continuation in
+            let isTaken = loop.mailbox.post(.liveCalls { continuation.resume(returning: $0) })
+            if !isTaken { continuation.resume(returning: []) }
+        }
+    }
+
     public func health() async -> HealthReport {
         let identity = heartbeat.identity
         var health = HealthReport(node: identity.name, role: "center", incarnation: identity.incarnation)
@@ -200,7 +213,8 @@ public final class CenterNode: RunningNode {
             let menus = try CenterVoice.menus(of: profile, folder: folder, catalogue: catalogue.catalogue)
             keepMenus(menus)
             loop.mailbox.post(.event(.menus(menus)))
-            log.notice("menus read again", metadata: ["menus": "\(menus.values.map(\.name).sorted().joined(separator: ","))"])
+            log.notice(
+                "menus read again", metadata: ["menus": "\(menus.values.map(\.name).sorted().joined(separator: ","))"])
         } catch {
             for line in error.lines { log.error("menu refused, the old one stays", metadata: ["problem": "\(line)"]) }
         }
@@ -228,6 +242,15 @@ public final class CenterNode: RunningNode {
             try? await Task.sleep(for: .milliseconds(100))
         }
     }
+}
+
+/// The heartbeat, which begins after the loop that may ask it for a new identity. Before it nothing was registered, so
+/// nobody can hold the node for dead.
+private final class LateHeartbeat: Sendable {
+    private let heartbeat = Mutex<Heartbeat?>(nil)
+
+    func open(_ heartbeat: Heartbeat) { self.heartbeat.withLock { $0 = heartbeat } }
+    func renew(_ dead: NodeIdentity) { heartbeat.withLock { $0 }?.renew(dead) }
 }
 
 /// The way into a loop that is not there yet when its sources are made: what comes before it opens is refused.

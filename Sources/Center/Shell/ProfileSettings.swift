@@ -10,7 +10,8 @@ extension CenterSettings {
     /// A profile as the core needs it.
     init(_ profile: CenterProfile, identity: NodeIdentity, voice: CenterVoice) {
         let sip = profile.common.sip
-        let contacts = sip.listeners.filter { $0.transport == .udp }.map { listener in
+        let udp = sip.listeners.filter { $0.transport == .udp }
+        let contacts = (udp.isEmpty ? sip.listeners : udp).map { listener in
             Contact(
                 host: sip.advertise ?? listener.endpoint.address.description, port: listener.endpoint.port,
                 hasTCP: sip.listeners.contains { $0.transport == .tcp && $0.endpoint == listener.endpoint })

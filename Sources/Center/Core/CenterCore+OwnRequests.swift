@@ -1,0 +1,134 @@
+import Primitives
+import SDP
+import SIP
+import Session
+
+/// Requests that a center sends inside its dialogs, and their answers.
+extension CenterCore {
+    /// Sends a request inside the dialog; its answer comes to `receive(_:to:)` with the call's handle.
+    mutating func send(
+        _ method: Method, headers: [(HeaderName, String)] = [], body: MessageWriter.Body? = nil, in call: inout Call
+    ) {
+        let way = way(to: call.dialog.routeSet.first?.uri ?? call.dialog.remoteTarget, from: call.flow)
+        let branch = newBranch()
+        guard
+            let request = call.dialog.request(
+                method, via: via(for: way, branch: branch), contact: contactAddress(for: way), headers: headers,
+                body: body)
+        else { return }
+        let id = transactions.request(
+            request.bytes, method: method, branch: branch, to: way, context: call.handle.rawValue, now: now.monotonic,
+            into: &outputs)
+        guard let id else {
+            // The table is full: once is better than never.
+            actions.append(.note(.requestWithoutTransaction))
+            return actions.append(.send(request.bytes, way))
+        }
+        if method == .bye { parting.insert(.init(dialog: call.dialog, flow: way), as: id) }
+        if method == .invite { call.reinvite = id }
+    }
+
+    /// Where a request goes whose next hop is that URI: by the connection that the caller holds open while there is
+    /// one; else to the URI's address (RFC 3263 §4 without DNS: names are not resolved here), by the transport that it
+    /// names; else where the caller signals from.
+    func way(to hop: URI, from flow: Flow) -> Flow {
+        if flow.transport.isReliable, flow.connection != 0 { return flow }
+        var way = flow
+        switch hop.parameters[parameter: "transport"]?.value?.lowercased() {
+        case "tcp": if contact(for: flow).hasTCP || flow.transport == .tcp { way.transport = .tcp }
+        case nil, "udp": way.transport = .udp
+        default: break
+        }
+        let host = hop.parameters[parameter: "maddr"]?.value ?? hop.host
+        if let address = IPAddress(host) { way.remote = Endpoint(address, port: hop.port ?? 5060) }
+        return way
+    }
+
+    /// A re-INVITE with our description as it stands: for phones that know no UPDATE (RFC 4028 §7.4).
+    mutating func reinvite(headers: [(HeaderName, String)], in call: inout Call) {
+        guard let rtp = call.localRTP, call.acceptance == nil, call.reinvite == nil,
+            let offer = try? call.negotiation.makeOffer(with: LocalMedia(rtp: rtp))
+        else { return }
+        call.localSDP = offer.description
+        send(.invite, headers: headers, body: ("application/sdp", Array(call.localSDP.utf8)), in: &call)
+    }
+
+    // MARK: Answers
+
+    mutating func receive(_ response: Message, to id: ClientTransactionID) {
+        guard let status = response.status, status >= 200 else { return }
+        let handle = CallHandle(rawValue: id.context)
+        guard calls.owner(of: handle) != nil else { return acknowledgeLate(response, status) }
+        withCall(handle) { core, call in
+            switch response.cseq.method {
+            case .invite: core.concludeReinvite(response, status, id, in: &call)
+            case .update: if (200...299).contains(status) { call.dialog.refreshTarget(from: response) }
+            default: return
+            }
+            core.refreshAnswered(response.cseq.method, status, response, in: &call)
+        }
+    }
+
+    /// Our re-INVITE was answered after our BYE: its 2xx wants an ACK all the same.
+    private mutating func acknowledgeLate(_ response: Message, _ status: Int) {
+        guard response.cseq.method == .invite, (200...299).contains(status),
+            let dialog = DialogID(ofResponse: response), let parting = parting.find(dialog)
+        else { return }
+        acknowledge(response, in: parting.dialog, from: parting.flow)
+    }
+
+    /// The ACK of a 2xx is ours to send, again for each copy (§13.2.2.4); other finals are acknowledged below.
+    private mutating func acknowledge(_ response: Message, in dialog: Dialog, from flow: Flow) {
+        let way = way(to: dialog.routeSet.first?.uri ?? dialog.remoteTarget, from: flow)
+        let ack = dialog.acknowledgement(ofInvite: response.cseq.number, via: via(for: way, branch: newBranch()))
+        actions.append(.send(ack.bytes, way))
+    }
+
+    private mutating func concludeReinvite(
+        _ response: Message, _ status: Int, _ id: ClientTransactionID, in call: inout Call
+    ) {
+        let isFirst = call.reinvite == id
+        if isFirst { call.reinvite = nil }
+        guard (200...299).contains(status) else {
+            if isFirst { call.negotiation.abandonOffer() }
+            return
+        }
+        call.dialog.refreshTarget(from: response)
+        acknowledge(response, in: call.dialog, from: call.flow)
+        guard isFirst, call.negotiation.pendingOffer != nil else { return }
+        do throws(NegotiationRefusal) {
+            _ = try call.negotiation.accept(offer(of: response))
+            call.remoteSDP = response.bodyText
+            applyAgreement(&call)
+        } catch {
+            call.negotiation.abandonOffer()
+        }
+        call.isDirty = true
+    }
+
+    /// No answer came, or the way is closed.
+    mutating func requestFailed(_ id: ClientTransactionID, status: Int) {
+        if let bye = parting.remove(id) { return sayAgain(bye, after: status) }
+        withCall(CallHandle(rawValue: id.context)) { core, call in
+            if call.reinvite == id {
+                call.reinvite = nil
+                call.negotiation.abandonOffer()
+            }
+            core.refreshAnswered(.update, status, nil, in: &call)
+        }
+    }
+
+    /// A BYE whose connection was gone goes once more, by a new one.
+    private mutating func sayAgain(_ bye: PartingDialogs.Parting, after status: Int) {
+        guard status == 503, bye.flow.connection != 0 else { return }
+        var bye = bye
+        bye.flow.connection = 0
+        bye.flow = way(to: bye.dialog.routeSet.first?.uri ?? bye.dialog.remoteTarget, from: bye.flow)
+        let branch = newBranch()
+        guard let request = bye.dialog.request(.bye, via: via(for: bye.flow, branch: branch)),
+            let id = transactions.request(
+                request.bytes, method: .bye, branch: branch, to: bye.flow, now: now.monotonic, into: &outputs)
+        else { return }
+        parting.insert(bye, as: id)
+    }
+}
