@@ -13,12 +13,9 @@ struct CDRCommand: AsyncParsableCommand {
     /// What the API gives at a time.
     private static let page = 1_000
 
-    func validate() throws {
-        if json && csv { throw ValidationError("--json or --csv, not both") }
-        guard limit > 0 else { throw ValidationError("--limit: found \(limit), expected 1 or more") }
-    }
-
     func run() async throws {
+        if json && csv { throw CommandFailure.usage("--json and --csv: found both, expected one of them") }
+        guard limit > 0 else { throw CommandFailure.usage("--limit: found \(limit), expected 1 or more") }
         let records = try await records()
         if json { return try printJSON(records) }
         if csv { return printNow(RecordSheet.text(records)) }

@@ -1,0 +1,58 @@
+import HTTPKit
+import Testing
+
+@testable import Master
+
+@Suite struct EventFeedTests {
+    @Test func whatHoldsComesBeforeWhatHappens() async {
+        let feed = EventFeed()
+        let stream = feed.subscribe(first: [ServerSentEvent("1", name: "node")])
+        feed.publish("node", 2)
+        feed.close()
+        var heard: [String] = []
+        for await event in stream { heard.append(event.data) }
+        #expect(heard == ["1", "2"])
+    }
+
+    /// I8: a listener over the limit is turned away, not queued.
+    @Test func listenersAreLimited() async {
+        let feed = EventFeed()
+        let streams = (0..<EventFeed.listenerLimit).map { _ in feed.subscribe() }
+        #expect(feed.isFull)
+        for await _ in feed.subscribe() { Issue.record("it listens") }
+        #expect(feed.listenerCount == streams.count)
+        feed.close()
+        #expect(feed.listenerCount == 0)
+    }
+
+    @Test func whoFallsBehindIsCutOff() async {
+        let feed = EventFeed()
+        let stream = feed.subscribe()
+        for number in 0..<(EventFeed.backlogLimit + 10) { feed.publish("node", number) }
+        #expect(feed.listenerCount == 0)
+        var heard = 0
+        for await _ in stream { heard += 1 }
+        #expect(heard == EventFeed.backlogLimit)
+    }
+
+    // MARK: Waiting for another thread
+
+    @Test func aQuestionThatIsNotTakenHasNoAnswer() async {
+        let refused: Int? = await answer(within: .seconds(60)) { _ in false }
+        #expect(refused == nil)
+    }
+
+    @Test func onlyTheFirstAnswerCounts() async {
+        let given: Int? = await answer(within: .seconds(60)) { give in
+            give(1)
+            give(2)
+            return true
+        }
+        #expect(given == 1)
+    }
+
+    @Test func aQuestionThatIsForgottenEnds() async {
+        let forgotten: Int? = await answer(within: .milliseconds(1)) { _ in true }
+        #expect(forgotten == nil)
+    }
+}
