@@ -27,7 +27,8 @@ public final class HTTPService: Sendable {
     ) async throws(SocketError) -> HTTPService {
         let (outcome, report) = AsyncStream<Result<Endpoint, SocketError>>.makeStream()
         var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .warning)
+        // Its errors are connections that were cut when the service ended: nothing to act on.
+        quiet.logLevel = .critical
         let application = Application(
             responder: routes.router.buildResponder(),
             server: .http1(configuration: .init(idleTimeout: .seconds(60))),

@@ -29,6 +29,7 @@ public enum NodeProcess {
         LineLogHandler.install(node: common.name, level: common.logLevel.rawValue)
         let log = Logger(label: "tandem.\(role)")
         try state.prepare()
+        try PortCheck.run(common)
         raiseFileLimit(log)
         let registry = MetricRegistry()
         let node = try await start(Surroundings(state: state, registry: registry, log: log))

@@ -15,6 +15,7 @@ struct MenuCommand: AsyncParsableCommand {
         @Argument(help: "Menu file.") var file: String
 
         func run() throws {
+            try MenuFile.mustBeReadable(file)
             let problems = MenuCheck.problems(inFile: file, catalogue: try MenuFile.catalogue(of: file))
             for problem in problems { printToStandardError(problem.description) }
             let errors = problems.filter { $0.severity == .error }.count
@@ -92,7 +93,14 @@ struct MenuCommand: AsyncParsableCommand {
 
 /// A menu file and what lies around it: its test calls, and the prompt files of the profiles' folder.
 enum MenuFile {
+    static func mustBeReadable(_ path: String) throws {
+        guard FileManager.default.isReadableFile(atPath: path) else {
+            throw CommandFailure.usage("\(path): no readable menu file")
+        }
+    }
+
     static func definition(of path: String) throws -> MenuDefinition {
+        try mustBeReadable(path)
         do throws(Problems) { return try MenuDefinition(MenuSource.read(path)) } catch {
             throw CommandFailure(lines: error.list.map(\.description), status: 1)
         }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import HTTPKit
 import NodeRuntime
+import Primitives
 import Profiles
 import Routing
 
@@ -111,7 +112,7 @@ final class Supervisor {
                     lines: lastWords(of: nodes[index].name) + ["up: \(nodes[index].name) \(ending)"],
                     status: ending == .exited(2) ? 2 : 1)
             }
-            for index in waiting where await Self.serves(nodes[index].item.profile.common) {
+            for index in waiting where await serves(nodes[index].item.profile) {
                 waiting.removeAll { $0 == index }
             }
             guard ContinuousClock.now < deadline else {
@@ -122,9 +123,33 @@ final class Supervisor {
         }
     }
 
-    private static func serves(_ common: CommonProfile) async -> Bool {
-        let answer = try? await HTTPClient().send(to: common.http, path: "/health", within: .seconds(1))
-        return answer?.status == 200
+    /// Whether a node does its whole work: its health page says so, an access node lacks nothing (it has heard of
+    /// the living centers from a master, where these profiles have one), and a master has found every center of these profiles.
+    private func serves(_ profile: NodeProfile) async -> Bool {
+        let http = profile.common.http
+        guard let answer = try? await HTTPClient().send(to: http, path: "/health", within: .seconds(1)),
+            let health = try? answer.decode(HealthReport.self), health.canServe
+        else { return false }
+        switch profile {
+        case .center: return true
+        case .access: return health.degraded.isEmpty || !nodes.contains { $0.item.profile.role == .master }
+        case .master: return await hasFoundCenters(http)
+        }
+    }
+
+    private func hasFoundCenters(_ master: Endpoint) async -> Bool {
+        struct Shown: Decodable {
+            var name: String
+            var state: String
+        }
+        guard let token = try? BearerToken.load(orMakeAt: state.apiToken),
+            let answer = try? await HTTPClient().send(
+                to: master, path: "/api/v1/nodes", token: token, within: .seconds(1)),
+            let shown = try? answer.decode([Shown].self)
+        else { return false }
+        let centers = Set(nodes.filter { $0.item.profile.role == .center }.map(\.name))
+        // One that an operator took out of use before the restart is found all the same.
+        return shown.allSatisfy { !centers.contains($0.name) || $0.state != NodeState.down.rawValue }
     }
 
     /// What a node that failed said last: its own lines, without the log's decoration.
@@ -142,8 +167,8 @@ final class Supervisor {
         }
         printNow((["", "Tandem is up; state in \(state.path)"] + table).joined(separator: "\n"))
         if let access = nodes.first(where: { $0.item.profile.role == .access })?.item.profile.common.sip.listeners.first {
-            printNow("Dial sip:95533@\(access.endpoint) (telephone banking; customer 10000001, PIN 246810 in the demo),")
-            printNow("9196 for an echo, 9664 for music. Look: tandem status, tandem calls. Ctrl-C stops everything.")
+            printNow("Dial sip:95533@\(access.endpoint) for telephone banking, 9196 for an echo, 9664 for music.")
+            printNow("Look: tandem status, tandem calls. Ctrl-C stops everything.")
         }
         printNow("ready")
     }
