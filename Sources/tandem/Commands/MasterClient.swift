@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 import HTTPKit
-import NetworkIO
+import NodeRuntime
 import Primitives
 import Profiles
 
@@ -12,7 +12,7 @@ import Profiles
 /// Where a master is asked, and with which token.
 struct MasterOptions: ParsableArguments {
     @OptionGroup var state: StateOption
-    @Option(help: "A master's URL, as in http://127.0.0.1:8080; by default the masters among the profiles.")
+    @Option(help: "A master's URL, as in http://127.0.0.1:8080; by default those of the state directory and the profiles.")
     var master: String?
     @Option(help: "Folder of the profiles that name the masters.") var profiles = "sip-profiles"
 
@@ -26,9 +26,16 @@ struct MasterOptions: ParsableArguments {
             }
             endpoints = [endpoint]
         } else {
-            for case .master(let profile) in try ProfileFolder.load(profiles).items.map(\.profile) {
-                tokenPath = profile.tokenPath
-                endpoints.append(Self.reachable(profile.common.http))
+            // Those that were started with this state directory; before a first start, those of the profiles.
+            endpoints = StateDirectory(state.directory).addresses(ofRole: "master").compactMap {
+                Self.endpoint($0).map(Self.reachable)
+            }
+            if FileManager.default.fileExists(atPath: profiles) || endpoints.isEmpty {
+                for case .master(let profile) in try ProfileFolder.load(profiles).items.map(\.profile) {
+                    tokenPath = profile.tokenPath
+                    let endpoint = Self.reachable(profile.common.http)
+                    if !endpoints.contains(endpoint) { endpoints.append(endpoint) }
+                }
             }
             guard !endpoints.isEmpty else {
                 throw CommandFailure.usage("\(profiles): no profile of role master; say which one by --master URL")
