@@ -105,6 +105,10 @@ final class Phone {
     /// Answers the last request that the center sent.
     func answer(_ status: Int, headers: [String] = [], body: String = "") throws {
         let request = try #require(bench.sent.last { $0.message.isRequest && $0.message.method != .ack }?.message)
+        try send(reply(status, to: request, headers: headers, body: body))
+    }
+
+    func reply(_ status: Int, to request: Message, headers: [String] = [], body: String = "") throws -> String {
         var lines = ["SIP/2.0 \(status) Whatever"]
         for name in [HeaderName.via, .from, .to, .callID, .cseq] {
             for value in request.values(of: name) { lines.append("\(Self.spelling(name)): \(value)") }
@@ -113,7 +117,7 @@ final class Phone {
         lines += headers
         if !body.isEmpty { lines.append("Content-Type: application/sdp") }
         lines.append("Content-Length: \(body.utf8.count)")
-        try send(lines.joined(separator: "\r\n") + "\r\n\r\n" + body)
+        return lines.joined(separator: "\r\n") + "\r\n\r\n" + body
     }
 
     private static func spelling(_ name: HeaderName) -> String {

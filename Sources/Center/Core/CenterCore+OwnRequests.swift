@@ -57,6 +57,7 @@ extension CenterCore {
 
     mutating func receive(_ response: Message, to id: ClientTransactionID) {
         guard let status = response.status, status >= 200 else { return }
+        parting.answered(id)
         let handle = CallHandle(rawValue: id.context)
         guard calls.owner(of: handle) != nil else { return acknowledgeLate(response, status) }
         withCall(handle) { core, call in

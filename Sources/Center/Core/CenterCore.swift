@@ -41,7 +41,7 @@ public struct CenterCore: Sendable {
 
     public var callCount: Int { calls.count }
     /// No call is left, every BYE has its answer and every record has reached the store: the process may end.
-    public var isIdle: Bool { calls.count == 0 && parting.isEmpty && unwritten.isEmpty }
+    public var isIdle: Bool { calls.count == 0 && parting.unanswered == 0 && unwritten.isEmpty }
     /// What the node says of itself in answers to OPTIONS.
     public var state: NodeState {
         if isShuttingDown || isFenced { return .draining }
