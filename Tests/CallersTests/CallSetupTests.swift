@@ -167,7 +167,8 @@ import Testing
     @Test func nobodyThereIsATimeout() throws {
         let bench = try Bench { $0.patience = .seconds(5) }
         bench.advance(by: .seconds(5))
-        // RFC 3261 §17.1.1.2: the INVITE was repeated after T1, 3 T1, 7 T1; §9.1: no CANCEL without a provisional response.
+        // RFC 3261 §17.1.1.2: the INVITE was repeated after T1, 3 T1, 7 T1; §9.1: no CANCEL without a provisional
+        // response.
         #expect(bench.count(.invite) == 4)
         #expect(bench.count(.cancel) == 0)
         #expect(bench.report.byStatus == ["timeout": 1])

@@ -34,6 +34,25 @@ import Testing
         #expect(report.callers.first?.gapAtMs == 5_020)
     }
 
+    @Test func aStarvedObserverAccusesNobody() throws {
+        var record = CallerRecord(number: 1, callID: "a", placedAt: .zero)
+        record.answeredAt = .ms(0)
+        record.endedAt = .ms(5_000)
+        record.ending = .held
+        var heard = ReceptionMeter(begun: .ms(0))
+        heard.heard(at: .ms(10))
+        heard.end(at: .ms(5_000))
+        record.reception = heard
+        record.overrun = 40
+        let report = CallersReport([record], settings: settings())
+        #expect(report.silent == 0)
+        #expect(report.lost == 0)
+        #expect(report.unsure == 1)
+        #expect(report.overrun == 40)
+        #expect(report.gapMs == nil)
+        #expect(report.callers.first?.gapMs == 4_990)
+    }
+
     @Test func programsReadTheseKeys() throws {
         var record = CallerRecord(number: 1, callID: "a", placedAt: .zero)
         record.answeredAt = .ms(20)

@@ -19,8 +19,8 @@ extension CallersCore {
         invite(uri, in: &caller)
     }
 
-    /// Sends the INVITE to the line itself or, after a redirection, to a Contact: "the same To, From and Call-ID", a new
-    /// branch and the next CSeq (RFC 3261 §8.1.3.4).
+    /// Sends the INVITE to the line itself or, after a redirection, to a Contact: "the same To, From and Call-ID", a
+    /// new branch and the next CSeq (RFC 3261 §8.1.3.4).
     private mutating func invite(_ uri: URI, in caller: inout Caller) {
         caller.requestURI = uri
         caller.flow = flow(to: uri, fallback: caller.flow)

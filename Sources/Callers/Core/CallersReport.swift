@@ -22,7 +22,7 @@ public struct CallersReport: Codable, Sendable {
     /// One call.
     public struct Row: Codable, Hashable, Sendable {
         public enum CodingKeys: String, CodingKey {
-            case caller, end, status, detail, redirects, reinvites, updates, packets, overrun, silent
+            case caller, end, status, detail, redirects, reinvites, updates, packets, overrun, silent, unsure
             case callID = "call_id"
             case startedMs = "started_ms"
             case answerMs = "answer_ms"
@@ -50,7 +50,8 @@ public struct CallersReport: Codable, Sendable {
         public var talkMs: Double?
         /// From the 200 to the first packet.
         public var firstAudioMs: Double?
-        /// The longest time without audio between the first packet and the end of the call; the whole call where none came.
+        /// The longest time without audio between the first packet and the end of the call; the whole call where none
+        /// came.
         public var gapMs: Double?
         /// When that gap ended, after the first call was placed.
         public var gapAtMs: Double?
@@ -63,10 +64,13 @@ public struct CallersReport: Codable, Sendable {
         /// Packets that this process did not take in time: the gap may then be its own.
         public var overrun: Int?
         public var silent: Bool
+        /// Would be silent, but for `overrun`.
+        public var unsure: Bool
     }
 
     public enum CodingKeys: String, CodingKey {
-        case calls, answered, failed, dropped, silent, lost, interrupted, redirects, reinvites, updates, overrun,
+        case calls, answered, failed, dropped, silent, lost, unsure, interrupted, redirects, reinvites, updates,
+            overrun,
             callers
         case hungUpOn = "hung_up_on"
         case withoutDigits = "without_digits"
@@ -88,6 +92,8 @@ public struct CallersReport: Codable, Sendable {
     public var silent = 0
     /// Failed, dropped or silent, each call once.
     public var lost = 0
+    /// Heard nothing for too long, but this process was starved and lost packets: who is to blame is not known.
+    public var unsure = 0
     /// Ended by the user of the instrument.
     public var interrupted = 0
     /// Ended by the other side where the plan expected it.
@@ -100,6 +106,7 @@ public struct CallersReport: Codable, Sendable {
     /// Packets that this process did not take in time.
     public var overrun = 0
     public var answerMs: Spread?
+    /// Without the callers whose packets this process lost.
     public var gapMs: Spread?
     public var firstAudioMs: Spread?
     /// The mean over the callers who heard something.
@@ -119,6 +126,7 @@ public struct CallersReport: Codable, Sendable {
             if let status = row.status { byStatus[status, default: 0] += 1 }
             var isLost = row.silent
             if row.silent { silent += 1 }
+            if row.unsure { unsure += 1 }
             switch record.ending {
             case .failed:
                 failed += 1
@@ -138,7 +146,8 @@ public struct CallersReport: Codable, Sendable {
             overrun += record.overrun
         }
         answerMs = Spread(callers.compactMap(\.answerMs))
-        gapMs = Spread(callers.compactMap(\.gapMs))
+        // A starved observer accuses nobody.
+        gapMs = Spread(callers.compactMap { ($0.overrun ?? 0) > 0 ? nil : $0.gapMs })
         firstAudioMs = Spread(callers.compactMap(\.firstAudioMs))
         let rates = callers.compactMap(\.packetsPerSecond)
         if !rates.isEmpty { packetsPerSecond = rounded(rates.reduce(0, +) / Double(rates.count)) }
@@ -169,11 +178,14 @@ extension CallersReport.Row {
             if case .noPort(let reason) = failure { detail = reason }
         }
         silent = false
+        unsure = false
         guard let answeredAt = record.answeredAt else { return }
         answerMs = milliseconds(answeredAt - record.placedAt)
         if let endedAt = record.endedAt { talkMs = milliseconds(endedAt - answeredAt) }
         guard let heard = record.reception else { return }
-        silent = heard.isSilent(longerThan: silence)
+        let isSilent = heard.isSilent(longerThan: silence)
+        silent = isSilent && record.overrun == 0
+        unsure = isSilent && record.overrun > 0
         packets = heard.packets
         overrun = record.overrun
         gapMs = milliseconds(heard.longestSilence)

@@ -8,10 +8,13 @@ import Primitives
 /// | `0`…`9` `*` `#` `A`…`D` | press the key (RFC 4733, 100 ms down, 100 ms up) |
 /// | `,` | pause for 1 s |
 /// | `.` | pause for 100 ms |
-/// | `w` | wait until the other side has spoken and then been quiet for 800 ms (or said nothing for 2 s); 30 s at most |
-/// | `{…}` | digits that depend on the caller: numbers, `n` (1 for the first caller) and `n%K` joined by `+` or `-`; `:W` behind them pads with zeros to W digits. `{10000000+n}`, `{10000001+n%500}`, `{n:8}` |
+/// | `w` | wait until the other side has spoken and then been quiet for 800 ms (or silent for 2 s); 30 s at most |
+/// | `{…}` | a number that depends on the caller, see below |
 /// | `e` | from here on the other side is expected to hang up: that is then no dropped call |
 /// | `h` | hang up, however much of the hold time is left |
+///
+/// Between braces stand numbers, `n` (1 for the first caller) and `n%K`, joined by `+` or `-`; `:W` behind them pads
+/// with zeros to W digits: `{10000000+n}`, `{10000001+n%500}`, `{n:8}`.
 ///
 /// A plan starts when the call is answered. Where the other side takes no telephone-events, keys are not sent and the
 /// caller's report says so. Texts of digits may be PINs: a plan does not print, and its errors name places only.

@@ -11,9 +11,9 @@ enum CallerMediaMail: Sendable {
     case close(Int, at: MonotonicTime)
 }
 
-/// The audio of all callers on one thread: it sends at ticks of 10 ms, each call in one of two slices, and reads a call's
-/// socket every 100 ms only. The kernel stamps arrivals when they happen, so gaps are exact however late they are read,
-/// and five packets a system call make a listener cheap.
+/// The audio of all callers on one thread: it sends at ticks of 10 ms, each call in one of two slices, and reads a
+/// call's socket every 100 ms only. The kernel stamps arrivals when they happen, so gaps are exact however late they
+/// are read.
 struct CallerMediaHandler: DatagramHandler {
     typealias Report = @Sendable (CallersEvent) -> Void
 
@@ -22,7 +22,7 @@ struct CallerMediaHandler: DatagramHandler {
     /// Datagrams a system call; 640 ms of audio.
     private static let batchSize = 32
     /// System calls for one reading: more than the socket's buffer holds.
-    private static let readLimit = 16
+    private static let readLimit = 64
     private static let datagramLimit = 1024
     private static let never = Int64.max
     /// Packets of one call after a standstill, at once; older ones are left out.

@@ -26,10 +26,12 @@ struct CallerPorts {
         count = Int(max(first, last)) - Int(first) + 1
         options.stampsArrivals = true
         options.trafficClass = 0xB8
+        // 13 s of audio, with the kernel's overhead, wait here for a process that is starved.
+        options.receiveBuffer = 512 << 10
     }
 
-    /// Binds the next port in turn, so that one rests as long as possible before the next call gets it. A port in use is
-    /// passed over; all of the range at one address is tried before the next address.
+    /// Binds the next port in turn, so that one rests as long as possible before the next call gets it. A port in use
+    /// is passed over; all of the range at one address is tried before the next address.
     mutating func take() throws(SocketError) -> DatagramSocket {
         var last = SocketError(nil, code: 0)
         for address in addresses {

@@ -55,8 +55,6 @@ struct MediaLine {
         needsMarker = true
     }
 
-    var codec: Codec { agreement.codec }
-
     /// False when more keys wait than may.
     mutating func press(_ digits: [Digit]) -> Bool {
         guard agreement.telephoneEventPayloadType != nil, keys.enqueue(digits) else { return false }
@@ -126,7 +124,8 @@ struct MediaLine {
     }
 }
 
-/// What the phones say: a soft tone of 400 Hz, whose period divides every frame, so that one frame repeated is the tone.
+/// What the phones say: a soft tone of 400 Hz, whose period divides every frame, so that one frame repeated is the
+/// tone.
 struct Tones {
     private static let longestFrame = 60 * 8
     private let alaw: UnsafeMutablePointer<UInt8>

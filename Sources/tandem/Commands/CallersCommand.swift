@@ -13,9 +13,9 @@ struct CallersCommand: AsyncParsableCommand {
         abstract: "Phones in a box: place calls with audio both ways and report what they heard.",
         discussion: """
             Digits (--digits): 0-9 * # A-D press keys, "," pauses 1 s, "." 100 ms, "w" waits until the other side has \
-            spoken and paused, "{10000000+n}" is a number for the n-th caller (also n%K, and :8 to pad), "e" expects the \
-            other side to hang up from there on, "h" hangs up.
-            A whole login: --digits 'w2w1w{10000000+n}#w246810#w1w#e'
+            spoken and paused, "{10000000+n}" is a number for the n-th caller (also n%K, and :8 to pad), "e" expects \
+            the other side to hang up from there on, "h" hangs up.
+            A login and the balance: --digits '2,1,{10000000+n}#,246810#,1w#e'
             Exit 1 if any call was lost: not answered, dropped, or silent for longer than --silence.
             """)
 
@@ -51,6 +51,11 @@ struct CallersCommand: AsyncParsableCommand {
         shown?.cancel()
         if shown != nil { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
         if json { try printJSON(report) } else { printTables(report) }
+        guard report.unsure == 0 else {
+            throw CommandFailure.failed(
+                "callers: \(report.unsure) of \(report.calls) callers could not be measured, this process was starved: "
+                    + "place fewer calls or free the processor")
+        }
         guard report.lost == 0 else {
             throw CommandFailure.failed("callers: \(report.lost) of \(report.calls) calls were lost")
         }
@@ -161,7 +166,7 @@ struct CallersCommand: AsyncParsableCommand {
             printNow("no digits sent, the other side takes no telephone-events: \(report.withoutDigits)")
         }
         if report.overrun > 0 {
-            printNow("\(report.overrun) packets came too fast for this process: gaps may be its own")
+            printNow("this process was starved and lost \(report.overrun) packets: those callers' gaps are left out")
         }
     }
 }
