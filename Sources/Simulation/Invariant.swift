@@ -1,0 +1,71 @@
+/// What always holds, by the names of the design; a run stops at the first that does not.
+public enum Invariant: String, Sendable, Hashable, CaseIterable {
+    /// A session has at most one owner per session epoch; an old owner's writes are refused.
+    case oneOwner = "I1"
+    /// An operation id moves money at most once; the sum over all accounts never changes.
+    case moneyOnce = "I2"
+    /// What the caller was told is in the ledger, and what the caller was told did not happen is not.
+    case toldTruth = "I3"
+    /// An answered call on a center that lives ends only by caller, menu or a limit.
+    case callsLast = "I4"
+    /// One record for each session.
+    case oneRecord = "I5"
+    /// No PIN in anything that is stored, told or traced.
+    case noSecrets = "I6"
+    /// No request is left without an answer.
+    case answers = "I8"
+    /// Any one center may die: new calls are answered by another within `Simulation.newCallLimit`.
+    case newCalls = "I10"
+    /// A caller hears what the call is about, from where it was signalled, and nobody else's call.
+    case rightAudio = "audio"
+    /// The scenario itself went wrong: a node asked for something that it cannot ask for.
+    case contract
+}
+
+/// An invariant that did not hold.
+public struct Violation: Error, Sendable, Equatable {
+    public var invariant: Invariant
+    /// What was seen, one line.
+    public var detail: String
+    /// Since the beginning of the run.
+    public var at: Duration
+    /// The number of the call concerned; nil for what concerns no single call.
+    public var call: Int?
+}
+
+/// A bug put in on purpose: a run with it must fail, or the simulation proves nothing.
+public enum Fault: String, Sendable, Hashable, CaseIterable {
+    /// The store takes writes of fenced nodes.
+    case staleWrites = "stale-writes"
+    /// The store runs each transfer twice.
+    case doublePost = "double-post"
+    /// A transfer is said to be done that was never run.
+    case falseDone = "false-done"
+    /// A center ends calls without reason.
+    case dropCalls = "drop-calls"
+    /// A center forgets the records of some calls.
+    case forgetCDR = "forget-cdr"
+    /// A center writes the digits that a caller presses into the timeline.
+    case leakPIN = "leak-pin"
+    /// Access swallows final answers to some callers.
+    case swallowAnswers = "swallow-answers"
+    /// Access tries one center only.
+    case noFailover = "no-failover"
+    /// A center speaks to the wrong caller.
+    case crossedLines = "crossed-lines"
+
+    /// What must be found broken.
+    public var breaks: Invariant {
+        switch self {
+        case .staleWrites: .oneOwner
+        case .doublePost: .moneyOnce
+        case .falseDone: .toldTruth
+        case .dropCalls: .callsLast
+        case .forgetCDR: .oneRecord
+        case .leakPIN: .noSecrets
+        case .swallowAnswers: .answers
+        case .noFailover: .newCalls
+        case .crossedLines: .rightAudio
+        }
+    }
+}

@@ -1,0 +1,110 @@
+import Primitives
+import SIP
+
+/// One call as its phone sees it.
+struct PhoneCall: Sendable {
+    enum Phase: Sendable { case calling, answered, over }
+
+    /// A request of the phone's until its final response (RFC 3261 §17.1).
+    struct Outgoing: Sendable {
+        var method: String
+        var cseq: Int
+        var branch: String
+        var bytes: [UInt8]
+        var to: Endpoint
+        var attempts = 0
+        var isProvisional = false
+        var isDone = false
+    }
+
+    /// The other end of a dialog: a call has one, or more if it was forked.
+    struct Peer: Sendable {
+        var tag: String
+        var target: String
+        /// Route header values in the order to write them.
+        var routes: [String]
+        var nextHop: Endpoint
+        var ack: [UInt8]
+        /// Number of the INVITE that the ACK is for.
+        var ackedCSeq: Int
+    }
+
+    let number: Int
+    let errand: Errand
+    let began: MonotonicTime
+    let localTag: String
+    let rtp: Endpoint
+    var phase = Phase.calling
+    var cseq = 1
+    var requests: [Outgoing] = []
+    var peer: Peer?
+    /// Dialogs of other forks, which only get their ACK and BYE.
+    var strangers: [Peer] = []
+    var answeredAt: MonotonicTime?
+    var endedAt: MonotonicTime?
+    var isCancelled = false
+    /// Where the center's media come from and ours go.
+    var remoteRTP: Endpoint?
+    var offerVersion = 1
+    var onHold = false
+    /// Responses that were sent, by branch and method, for repetitions of requests.
+    var sent: [String: [UInt8]] = [:]
+    /// Our 2xx to a re-INVITE of the center until its ACK, by CSeq.
+    var unacknowledged: (cseq: Int, bytes: [UInt8], to: Endpoint, attempts: Int)?
+
+    // Listening
+    var hasHeardAnything = false
+    var hasHeardGoodbye = false
+    var agenda: [Errand.Item] = []
+    var pinTries = 0
+    var keys: [Character] = []
+    var step = 0
+    /// Confirmed with 1 and no answer heard yet.
+    var pending: Transfer?
+    var infoInFlight = false
+    /// The order that is being read back.
+    var reading: (transfer: Transfer, confirms: Bool)?
+
+    var callID: String { "c\(number)@phones" }
+    var isAnswered: Bool { phase == .answered }
+}
+
+enum PhoneTimer: Sendable {
+    /// Sends a request again.
+    case again(request: Int)
+    /// 64 × T1 are over.
+    case limit(request: Int)
+    case answerAgain
+    case cancel
+    case hangUp
+    case hold
+    case resume
+    /// Presses the next key, unless the caller heard something else since.
+    case press(step: Int)
+    case begin
+}
+
+/// What a phone wants done.
+enum PhoneOutput {
+    case send([UInt8], Endpoint)
+    case press(Character, from: Endpoint, to: Endpoint)
+    case schedule(PhoneTimer, call: Int, Duration)
+    case told(PhoneNews, call: Int)
+}
+
+/// What a caller noticed, for whoever judges.
+enum PhoneNews {
+    case answered(after: Duration)
+    case refused(status: Int, after: Duration)
+    /// No final response in 64 × T1.
+    case unanswered(method: String, began: MonotonicTime)
+    case hungUpOn
+    case over
+    case confirmed(Transfer)
+    case toldDone(Transfer)
+    /// Was told that nothing was moved.
+    case toldNot(Transfer)
+    case toldUnknown(Transfer)
+    case wrongAudio(String)
+    case unexpected(String)
+}

@@ -1,0 +1,50 @@
+/// One run: what takes part, and from which seed everything random follows.
+public struct SimulationSettings: Sendable {
+    public var seed: UInt64
+    public var phones = 20
+    /// New calls are begun this long; then everything is healed and the last calls end.
+    public var callingTime: Duration = .seconds(240)
+    /// Kills, cuts, store outages and garbage.
+    public var hasDisasters = true
+    /// Loss, duplication, reordering and delay.
+    public var hasLoss = true
+    public var fault: Fault?
+    /// Events that a failure shows of the call concerned.
+    public var traceLength = 120
+    /// Write every event to standard error as it happens.
+    public var tracesAll = false
+
+    public init(seed: UInt64) { self.seed = seed }
+}
+
+/// What a run came to.
+public struct SimulationReport: Sendable, Equatable {
+    public internal(set) var calls = 0
+    public internal(set) var answered = 0
+    /// Calls that ended with a final answer other than 2xx.
+    public internal(set) var refused = 0
+    /// Answered calls whose center died.
+    public internal(set) var orphaned = 0
+    public internal(set) var kills = 0
+    public internal(set) var cuts = 0
+    public internal(set) var outages = 0
+    public internal(set) var transfers = 0
+    /// Transfers that a caller heard to be done.
+    public internal(set) var toldDone = 0
+    public internal(set) var records = 0
+    public internal(set) var lost = 0
+    public internal(set) var garbage = 0
+    public internal(set) var datagrams = 0
+    public internal(set) var dropped = 0
+    /// Virtual time that passed.
+    public internal(set) var virtualTime = Duration.zero
+    /// Sum of the time that callers were connected.
+    public internal(set) var callTime = Duration.zero
+    /// Slowest answer among the calls that nothing but dead centers held up.
+    public internal(set) var slowestAnswer = Duration.zero
+    /// Folds every event in order: equal for equal seeds.
+    public internal(set) var traceHash: UInt64 = 0
+    public internal(set) var violation: Violation?
+    /// What happened around the call concerned, oldest first; empty unless something broke.
+    public internal(set) var trace: [String] = []
+}

@@ -1,0 +1,107 @@
+import Primitives
+import SIP
+import Session
+import Store
+
+/// Keeps its own books of who may write which session, from what the store was asked and what it answered.
+struct SessionWatch {
+    private struct Kept {
+        var call: Int?
+        var firstOwner: NodeIdentity
+        var isStored = false
+        var records = 0
+    }
+
+    private var kept: [SessionID: Kept] = [:]
+    private var owners: [SessionID: Ownership] = [:]
+    private var dead: Set<NodeIdentity> = []
+    private var gone: Set<NodeIdentity> = []
+    private var registered: [String: NodeIdentity] = [:]
+    private(set) var anySession: SessionID?
+
+    func call(of session: SessionID?) -> Int? { session.flatMap { kept[$0]?.call } }
+    func owner(of session: SessionID) -> Ownership? { owners[session] }
+    /// The process of that incarnation was killed.
+    mutating func died(_ identity: NodeIdentity) { gone.insert(identity) }
+    func isDead(_ identity: NodeIdentity) -> Bool { dead.contains(identity) || gone.contains(identity) }
+
+    /// A node is about to ask.
+    mutating func asked(_ request: StoreRequest, of node: NodeIdentity) {
+        guard case .open(let write) = request, kept[write.session] == nil else { return }
+        let number = write.checkpoint.callID.flatMap { World.callNumber(in: Array("\r\nCall-ID: \($0)".utf8)) }
+        kept[write.session] = Kept(call: number, firstOwner: node)
+        anySession = write.session
+    }
+
+    /// What the store did; what is wrong with it.
+    mutating func carriedOut(_ request: StoreRequest, _ reply: StoreReply) -> (Invariant, String)? {
+        switch (request, reply) {
+        case (.fence(let identity, _), .done): dead.insert(identity)
+        case (.register(let registration), .done):
+            if let earlier = registered[registration.identity.name], earlier != registration.identity {
+                dead.insert(earlier)
+            }
+            registered[registration.identity.name] = registration.identity
+        case (.open(let write), .done):
+            kept[write.session]?.isStored = true
+            if owners[write.session] == nil { owners[write.session] = write.ownership }
+            return wrong(write.ownership, write.session, "opened")
+        case (.checkpoint(let write), .done): return wrong(write.ownership, write.session, "checkpointed")
+        case (.bank(let bank), .bank):
+            return bank.write.flatMap { wrong($0.ownership, $0.session, "worked on the accounts of") }
+        case (.claim(let session, let from, _, _), .claimed(let claimed)):
+            guard owners[session] == from, claimed.ownership.epoch == from.epoch + 1 else {
+                return (.oneOwner, "\(session) was claimed as \(claimed.ownership) from \(owners[session] ?? from)")
+            }
+            owners[session] = claimed.ownership
+        case (.end(let record, let ownership), .done):
+            kept[record.id]?.records += 1
+            if let records = kept[record.id]?.records, records > 1 {
+                return (.oneRecord, "\(record.id) got \(records) records")
+            }
+            return owners[record.id] == nil ? nil : wrong(ownership, record.id, "ended")
+        default: break
+        }
+        return nil
+    }
+
+    private func wrong(_ writer: Ownership, _ session: SessionID, _ did: String) -> (Invariant, String)? {
+        if dead.contains(writer.node) { return (.oneOwner, "\(writer.node), which is fenced, \(did) \(session)") }
+        if let owner = owners[session], owner != writer {
+            return (.oneOwner, "\(writer.node) \(did) \(session), which is \(owner.node)'s in epoch \(owner.epoch)")
+        }
+        return nil
+    }
+
+    /// At the end: every session has its record, but those that died before the store ever knew them.
+    func unrecorded() -> (SessionID, call: Int?)? {
+        for (session, kept) in kept.sorted(by: { $0.key < $1.key }) where kept.records != 1 {
+            if kept.records == 0, !kept.isStored, isDead(kept.firstOwner) { continue }
+            return (session, kept.call)
+        }
+        return nil
+    }
+}
+
+extension StoreRequest {
+    var session: SessionID? {
+        switch self {
+        case .open(let write), .checkpoint(let write): write.session
+        case .end(let record, _): record.id
+        case .claim(let session, _, _, _), .markCallerEnded(let session, _), .appendTimeline(let session, _): session
+        case .bank(let bank): bank.write?.session
+        default: nil
+        }
+    }
+
+    var shortName: String {
+        switch self {
+        case .open: "the first checkpoint"
+        case .checkpoint: "a checkpoint"
+        case .end: "a record"
+        case .appendTimeline: "a timeline"
+        case .bank: "a bank request"
+        default: "a request"
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import ArgumentParser
+import Foundation
+import Simulation
+
+struct Simulate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tandem-simulate",
+        abstract: "The whole system on a virtual clock: a seed replays a run exactly.")
+
+    @Option(help: "Seed of the first run; the next runs take the numbers after it.") var seed: UInt64?
+    @Option(help: "How many runs.") var runs = 20
+    @Option(help: "Phones in a run.") var phones = 20
+    @Option(help: "Seconds of virtual time in which calls are begun.") var seconds = 240
+    @Option(
+        help:
+            "A bug put in on purpose; the run must then fail: \(Fault.allCases.map(\.rawValue).joined(separator: ", "))."
+    )
+    var fault: String?
+    @Option(help: "Folder with the menu and its prompts.") var profiles = "sip-profiles"
+    @Flag(help: "Every event on standard error.") var trace = false
+
+    func run() throws {
+        var fault: Fault?
+        if let name = self.fault {
+            guard let known = Fault(rawValue: name) else {
+                throw ValidationError("--fault: found \"\(name)\", expected one of \(Fault.allCases.map(\.rawValue))")
+            }
+            fault = known
+        }
+        let library = try SpokenLibrary.load(profiles: profiles)
+        let first = seed ?? UInt64.random(in: 1...999_999_999)
+        let began = Date()
+        var total = Totals()
+        for run in 0..<UInt64(max(0, runs)) {
+            var settings = SimulationSettings(seed: first &+ run)
+            settings.phones = max(2, phones)
+            settings.callingTime = .seconds(max(10, seconds))
+            settings.fault = fault
+            settings.tracesAll = trace
+            let report = Simulation.run(settings, library: library)
+            total.add(report)
+            guard let violation = report.violation else { continue }
+            for line in report.trace { print(line) }
+            total.printOut(wall: Date().timeIntervalSince(began))
+            let call = violation.call.map { ", call \($0)" } ?? ""
+            print("FAILED: \(violation.invariant.rawValue) at \(violation.at)\(call): \(violation.detail)")
+            print(
+                "again with: tandem-simulate --seed \(settings.seed) --runs 1 --phones \(phones) --seconds \(seconds)"
+                    + (fault.map { " --fault \($0.rawValue)" } ?? ""))
+            throw ExitCode(1)
+        }
+        total.printOut(wall: Date().timeIntervalSince(began))
+        print("passed, seeds \(first) to \(first &+ UInt64(max(1, runs)) - 1)")
+    }
+}
+
+/// Sums over runs.
+struct Totals {
+    var runs = 0
+    var reports: [SimulationReport] = []
+
+    mutating func add(_ report: SimulationReport) {
+        runs += 1
+        reports.append(report)
+    }
+
+    func printOut(wall: Double) {
+        func sum(_ value: (SimulationReport) -> Int) -> Int { reports.reduce(0) { $0 + value($1) } }
+        func hours(_ value: (SimulationReport) -> Duration) -> Double {
+            Double(reports.reduce(Duration.zero) { $0 + value($1) }.components.seconds) / 3600
+        }
+        let slowest = reports.map(\.slowestAnswer).max() ?? .zero
+        let callHours = hours(\.callTime)
+        print("runs        \(runs)")
+        print(
+            "calls       \(sum(\.calls)), answered \(sum(\.answered)), refused \(sum(\.refused)), records \(sum(\.records)), lost with their center \(sum(\.lost))"
+        )
+        print(
+            "disasters   \(sum(\.kills)) kills, \(sum(\.cuts)) cuts, \(sum(\.outages)) store outages, \(sum(\.garbage)) strange datagrams"
+        )
+        print("transfers   \(sum(\.transfers)) made, \(sum(\.toldDone)) heard to be done")
+        print("network     \(sum(\.datagrams)) datagrams, \(sum(\.dropped)) lost")
+        print("answers     the slowest that only dead centers held up: \(slowest)")
+        print(
+            String(
+                format:
+                    "time        %.2f hours simulated, %.2f call-hours, %.1f s of wall time, %.1f call-hours a second",
+                hours(\.virtualTime), callHours, wall, wall > 0 ? callHours / wall : 0))
+    }
+}
+
+Simulate.main()

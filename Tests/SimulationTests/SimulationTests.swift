@@ -1,0 +1,109 @@
+import Foundation
+import Testing
+
+@testable import Simulation
+
+/// The shipped menu, found from where this file stands.
+let shipped: SpokenLibrary? = {
+    var folder = URL(fileURLWithPath: #filePath)
+    for _ in 0..<3 { folder.deleteLastPathComponent() }
+    return try? SpokenLibrary.load(profiles: folder.path + "/sip-profiles")
+}()
+
+func small(_ seed: UInt64, fault: Fault? = nil) -> SimulationSettings {
+    var settings = SimulationSettings(seed: seed)
+    settings.phones = 5
+    settings.callingTime = .seconds(60)
+    settings.fault = fault
+    return settings
+}
+
+@Suite struct SimulationTests {
+    @Test func everythingHoldsThroughDisasters() throws {
+        let library = try #require(shipped)
+        var total = (calls: 0, kills: 0, transfers: 0)
+        for seed in 1...3 as ClosedRange<UInt64> {
+            let report = Simulation.run(small(seed), library: library)
+            #expect(report.violation == nil, "seed \(seed): \(report.trace.suffix(40).joined(separator: "\n"))")
+            #expect(report.answered > 0)
+            total.calls += report.calls
+            total.kills += report.kills + report.cuts
+            total.transfers += report.transfers
+        }
+        // A run in which nothing happens proves nothing.
+        #expect(total.calls > 15)
+        #expect(total.kills > 0)
+        #expect(total.transfers > 0)
+    }
+
+    @Test func aSeedReplaysExactly() throws {
+        let library = try #require(shipped)
+        let first = Simulation.run(small(4), library: library)
+        let again = Simulation.run(small(4), library: library)
+        #expect(first == again)
+        #expect(first.traceHash != 0)
+        let other = Simulation.run(small(5), library: library)
+        #expect(other.traceHash != first.traceHash)
+    }
+
+    /// The canaries: a simulation that does not notice these would notice nothing.
+    @Test(arguments: Fault.allCases) func aFaultBreaksItsInvariant(_ fault: Fault) throws {
+        let library = try #require(shipped)
+        for seed in 1...4 as ClosedRange<UInt64> {
+            let report = Simulation.run(small(seed, fault: fault), library: library)
+            guard let violation = report.violation else { continue }
+            #expect(violation.invariant == fault.breaks, "seed \(seed): \(violation.detail)")
+            #expect(!report.trace.isEmpty)
+            return
+        }
+        Issue.record("nothing was noticed of \(fault.rawValue)")
+    }
+
+    @Test func aTraceNeverShowsThePIN() throws {
+        let library = try #require(shipped)
+        let report = Simulation.run(small(1, fault: .leakPIN), library: library)
+        #expect(report.violation?.invariant == .noSecrets)
+        #expect(!report.trace.contains { SecretWatch.contains(Array($0.utf8)) })
+    }
+}
+
+@Suite struct SecretWatchTests {
+    @Test func thePINCountsOnlyByItself() {
+        #expect(SecretWatch.contains(Array("pin 246810.".utf8)))
+        #expect(SecretWatch.contains(Array("246810".utf8)))
+        #expect(SecretWatch.contains(Array("a246810 \"246810\"".utf8)))
+        #expect(!SecretWatch.contains(Array("1246810 246810a f246810".utf8)))
+        #expect(!SecretWatch.contains(Array("24681".utf8)))
+    }
+}
+
+@Suite struct PhoneTests {
+    @Test func amountsAreKeyedWithAStarForThePoint() {
+        #expect(Phone.keyed(10_000) == "100#")
+        #expect(Phone.keyed(10_005) == "100*05#")
+        #expect(Phone.keyed(10_050) == "100*50#")
+    }
+
+    /// RFC 3261 §17.1.1.2: timer A doubles; a provisional response ends the repetition.
+    @Test func anINVITEIsRepeatedAtDoublingIntervals() throws {
+        let library = try #require(shipped)
+        var phone = Phone(index: 1, access: World.accessAddress, library: library, seed: 1)
+        let errand = Errand(kind: .silent, customer: 10_000_001, language: "en", patience: .seconds(60))
+        phone.begin(errand, number: 7)
+        #expect(sends(&phone) == [.milliseconds(500)])
+        phone.fired(.again(request: 0), call: 7)
+        #expect(sends(&phone) == [.seconds(1)])
+        phone.fired(.again(request: 0), call: 7)
+        #expect(sends(&phone) == [.seconds(2)])
+        phone.calls[0].requests[0].isProvisional = true
+        phone.fired(.again(request: 0), call: 7)
+        #expect(sends(&phone).isEmpty)
+    }
+
+    private func sends(_ phone: inout Phone) -> [Duration] {
+        defer { phone.outputs = [] }
+        return phone.outputs.compactMap {
+            if case .schedule(.again, _, let delay) = $0 { delay } else { nil }
+        }
+    }
+}
