@@ -1,3 +1,4 @@
+import Foundation
 import Primitives
 import Routing
 import SIP
@@ -231,5 +232,26 @@ import Testing
         try stage.answer(200, from: .centerA)
         #expect(stage.core.takeSetUpTimes() == [.milliseconds(20)])
         #expect(stage.core.takeSetUpTimes() == [])
+    }
+
+    @Test func answerWithoutTheCallersViaIsReplaced() throws {
+        var stage = try AccessStage()
+        stage.receive(try Known.request("INVITE"))
+        let answer = try Known.answer(to: stage.last(to: .centerA, "INVITE"), 200, from: .centerA)
+        _ = stage.news()
+        let text = String(decoding: answer.bytes, as: UTF8.self)
+        let lines = text.components(separatedBy: "\r\n").filter { !$0.contains("192.0.2.5:5062;branch") }
+        try stage.receive(Array(lines.joined(separator: "\r\n").utf8), from: .centerA)
+        #expect(stage.news() == ["502 → caller"])
+    }
+
+    @Test func refusalBelowTheLimitMovesOnlyWhatHasNoResponse() throws {
+        var stage = try AccessStage { $0.passive.refusalsToSuspect = 2 }
+        stage.receive(try Known.request("INVITE", branch: "z9hG4bKr", fromTag: "r", callID: "ringing"))
+        try stage.answer(180, from: .centerA)
+        stage.receive(try Known.request("INVITE"))
+        _ = stage.news()
+        stage.tell(.unreachable(.centerA))
+        #expect(stage.news() == ["INVITE → center-b"])
     }
 }

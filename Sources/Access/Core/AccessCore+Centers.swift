@@ -12,7 +12,6 @@ extension AccessCore {
     mutating func adopt(_ table: RouteTable) {
         guard case .adopted(let fallen) = chooser.adopt(table, now: now) else { return }
         ways.removeAll(keepingCapacity: true)
-        nextReport.removeAll()
         actions.append(.adopted(table))
         for center in fallen { fell(center) }
     }
@@ -56,7 +55,11 @@ extension AccessCore {
         }
         complain(of: center, .refused)
         _ = chooser.noteRefused(center, now: now)
-        if chooser.isSuspected(center) { fell(center) }
+        if chooser.isSuspected(center) {
+            fell(center)
+        } else {
+            transactions.transportFailed(to: flow, now: now, into: &outputs)
+        }
     }
 
     /// Every request that waits for this center is tried elsewhere at once, 100 or 180 notwithstanding (TAKEOVER.md,
@@ -78,6 +81,8 @@ extension AccessCore {
     private mutating func complain(of center: CenterIndex, _ complaint: Complaint) {
         guard let name = chooser.entry(center)?.name else { return }
         if let next = nextReport[name], next > now { return }
+        // Names come from tables only; those of the past are few.
+        if nextReport.count > 4 * RouteTable.centerLimit { nextReport.removeAll() }
         nextReport[name] = now + Self.reportInterval
         actions.append(.report(center: name, complaint))
     }

@@ -13,7 +13,7 @@ extension AccessCore {
         _ request: Message, _ id: ServerTransactionID, _ flow: Flow, _ route: RequestRoute
     ) {
         let isFromCenter = isFromCenter(request, flow)
-        switch isFromCenter ? callerTarget(request, route) : centerTarget(request, flow, route) {
+        switch isFromCenter ? callerTarget(request, route) : centerTarget(request, route) {
         case .to(let center, let outbound, let hasToken):
             if request.method == .invite {
                 transactions.trying(id, request: request, from: flow, now: now, into: &outputs)
@@ -54,7 +54,7 @@ extension AccessCore {
         let isFromCenter = isFromCenter(ack, flow)
         guard
             case .to(let center, var outbound, _) =
-                isFromCenter ? callerTarget(ack, route) : centerTarget(ack, flow, route)
+                isFromCenter ? callerTarget(ack, route) : centerTarget(ack, route)
         else { return counters.count(.stray) }
         let branch = proxy.statelessBranch(for: ack)
         var edit = ForwardingEdit(
@@ -81,7 +81,7 @@ extension AccessCore {
     /// The center for a request of a caller: who the Request-URI or the next Route names, if it lives; else who made the
     /// To tag, if that incarnation lives; else a live one by the Call-ID, which finds the session in the store.
     /// Never anything but a center: this node relays nothing else from outside.
-    private mutating func centerTarget(_ request: Message, _ flow: Flow, _ route: RequestRoute) -> Target {
+    private mutating func centerTarget(_ request: Message, _ route: RequestRoute) -> Target {
         let hop = route.nextHop
         if let endpoint = hop.endpoint, let center = chooser.liveCenter(at: endpoint) {
             guard let transport = hop.wantedTransport else {
@@ -90,7 +90,7 @@ extension AccessCore {
             if transport == .tcp, let outbound = listeners.flow(to: endpoint, by: .tcp, preferring: nil) {
                 return .to(center, outbound, hasToken: false)
             }
-            guard let outbound = listeners.flow(to: endpoint, by: .udp, preferring: flow.udpListener) else {
+            guard let outbound = listeners.flow(to: endpoint, by: .udp, preferring: nil) else {
                 return .refused(480, .address, phrase: "No Listener Of That Family")
             }
             return .to(center, outbound, hasToken: false)
@@ -133,9 +133,4 @@ extension AccessCore {
         }
         return .to(chooser.center(at: endpoint), flow, hasToken: false)
     }
-}
-
-extension Flow {
-    /// The listener that a datagram came by.
-    var udpListener: UInt16? { transport == .udp ? listener : nil }
 }

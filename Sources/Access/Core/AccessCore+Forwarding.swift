@@ -224,10 +224,10 @@ extension AccessCore {
         case .forward(let branch):
             guard let response else { return }
             if (200...299).contains(response.status ?? 0) { succeed(place, branch) }
-            pass(response, to: server, forwards[place].source)
+            passOrReplace(response, place, server)
         case .keep: forwards[place].kept = response
         case .forwardKept:
-            if let kept = forwards[place].kept { pass(kept, to: server, forwards[place].source) }
+            if let kept = forwards[place].kept { passOrReplace(kept, place, server) }
         case .answer(let status): answer(place, server, status)
         case .cancelBranch(let branch):
             if let client = client(place, branch) { transactions.cancel(client, now: now, into: &outputs) }
@@ -251,13 +251,21 @@ extension AccessCore {
         if forwards[place].isInvite, forwards[place].purpose == .line { noteSetUp(now - forwards[place].beganAt) }
     }
 
-    /// Sends a response on towards who asked (§16.7 steps 3 and 9).
-    private mutating func pass(_ response: Message, to server: ServerTransactionID, _ source: Flow?) {
-        guard let status = response.status else { return }
+    /// A final response that lost the caller's Via on its way is replaced by one of this node's own.
+    private mutating func passOrReplace(_ response: Message, _ place: Int, _ server: ServerTransactionID) {
+        guard !pass(response, to: server, forwards[place].source), response.status ?? 0 >= 200 else { return }
+        answer(place, server, 502)
+    }
+
+    /// Sends a response on towards who asked (§16.7 steps 3 and 9). False when no Via but ours is in it.
+    @discardableResult
+    private mutating func pass(_ response: Message, to server: ServerTransactionID, _ source: Flow?) -> Bool {
+        guard let status = response.status else { return false }
         var removed = Self.internalHeaders
         if let source, !settings.trusts(source.remote.address) { removed = ForwardingEdit.untrusted }
-        guard let bytes = ForwardingEdit.response(response, removed: removed) else { return }
+        guard let bytes = ForwardingEdit.response(response, removed: removed) else { return false }
         transactions.respond(to: server, status: status, bytes: bytes, now: now, into: &outputs)
+        return true
     }
 
     /// A final response of this node's own.

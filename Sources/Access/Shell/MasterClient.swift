@@ -120,14 +120,14 @@ final class MasterClient: Sendable {
 
     private func sendReports() async {
         for await center in complaints {
-            guard let body = try? JSONEncoder().encode(Report(by: node, nodes: [center])) else { continue }
+            guard let body = try? WebJSON.encode(Report(by: node, nodes: [center])) else { continue }
             await withTaskGroup(of: Void.self) { group in
                 for master in masters {
                     group.addTask {
                         guard let endpoint = try? master.endpoint() else { return }
                         // A master that does not hear it finds out by its own pings.
                         _ = try? await self.http.send(
-                            "POST", to: endpoint, path: "/internal/v1/reports", body: Array(body),
+                            "POST", to: endpoint, path: "/internal/v1/reports", body: body,
                             within: Self.reportLimit)
                     }
                 }
