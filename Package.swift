@@ -64,6 +64,13 @@ let roles: [Target] = [
             "Telemetry", logging,
         ]),
     .target(name: "Callers", dependencies: ["Primitives", "SIP", "SDP", "Media", "CDatagram", "NetworkIO"]),
+    .target(
+        name: "Simulation",
+        dependencies: [
+            "Access", "Center", "Master", "Banking", "Media", "Menu", "Primitives", "Routing", "SDP", "SIP", "Session",
+            "Speech", "Store", "StrictYAML",
+        ]),
+    .executableTarget(name: "tandem-simulate", dependencies: ["Simulation", argumentParser]),
     .executableTarget(
         name: "tandem",
         dependencies: [
@@ -86,17 +93,29 @@ let tests: [Target] = [
     .testTarget(name: "StoreTests", dependencies: ["Store", "Session", "Banking", "Primitives", "Routing", grdb]),
     .testTarget(name: "RoutingTests", dependencies: ["Routing", "Primitives"]),
     .testTarget(name: "ProfilesTests", dependencies: ["Profiles", "Routing", "Primitives", yams]),
-    .testTarget(name: "NetworkIOTests", dependencies: ["NetworkIO", "Primitives", "SIP", nioPosix]),
+    .testTarget(name: "NetworkIOTests", dependencies: ["NetworkIO", "CDatagram", "Primitives", "SIP", nioPosix]),
     .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", logging, coreMetrics]),
     .testTarget(name: "HTTPKitTests", dependencies: ["HTTPKit", "Primitives", "NetworkIO", logging, nioCore, nioPosix]),
-    .testTarget(name: "AccessTests", dependencies: ["Access", "Primitives", "Routing", "SIP", "Session"]),
+    .testTarget(
+        name: "AccessTests",
+        dependencies: [
+            "Access", "Primitives", "Routing", "SIP", "Session", "NetworkIO", "HTTPKit", "NodeRuntime", crypto, logging,
+        ]),
+    .testTarget(
+        name: "CenterTests",
+        dependencies: [
+            "Center", "Banking", "Media", "Menu", "Primitives", "Routing", "SDP", "SIP", "Session", "Speech", "Store",
+        ]),
+    .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
     .testTarget(
         name: "MasterTests",
         dependencies: [
             "Master", "Primitives", "SIP", "Routing", "Session", "Store", "Profiles", "NetworkIO", "HTTPKit",
             "NodeRuntime", "Telemetry", logging,
         ]),
-    .testTarget(name: "CallersTests", dependencies: ["Callers", "Primitives", "SIP", "SDP", "Media"]),
+    .testTarget(
+        name: "CallersTests",
+        dependencies: ["Callers", "Primitives", "SIP", "SDP", "Media", "CDatagram", "NetworkIO"]),
     .testTarget(
         name: "MediaPlaneTests",
         dependencies: ["MediaPlane", "Media", "SDP", "NetworkIO", "Primitives", "CDatagram"]),

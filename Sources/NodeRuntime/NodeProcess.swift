@@ -45,6 +45,8 @@ public enum NodeProcess {
         }
         let pidFile = state.pidFile(of: common.name)
         try? "\(getpid())\n".write(toFile: pidFile, atomically: true, encoding: .utf8)
+        try? "\(role) http://\(http.endpoint)\n".write(
+            toFile: state.addressFile(of: common.name), atomically: true, encoding: .utf8)
         log.notice("serving", metadata: ["role": "\(role)", "http": "\(http.endpoint)"])
 
         var draining: Task<Void, Never>?

@@ -10,7 +10,10 @@ public struct StateDirectory: Sendable {
     /// Makes the folder and those in it that nodes write to; secrets are the owner's alone.
     public func prepare() throws(NodeFailure) {
         do {
-            for folder in [path, path + "/run", path + "/log", path + "/prompts", path + "/access"] {
+            // Accounts and call records are in there: no business of other users of the machine.
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o750])
+            for folder in [path + "/run", path + "/log", path + "/prompts", path + "/access"] {
                 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             }
             try FileManager.default.createDirectory(
@@ -24,6 +27,19 @@ public struct StateDirectory: Sendable {
     public func resolve(_ relative: String) -> String { relative.hasPrefix("/") ? relative : "\(path)/\(relative)" }
 
     public func pidFile(of node: String) -> String { "\(path)/run/\(node).pid" }
+    /// Where a node says which role it has and where its HTTP port is: `master http://127.0.0.1:8080`.
+    public func addressFile(of node: String) -> String { "\(path)/run/\(node).http" }
+
+    /// The HTTP ports of the nodes of a role that were started with this state directory.
+    public func addresses(ofRole role: String) -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path + "/run")) ?? []
+        return names.filter { $0.hasSuffix(".http") }.sorted().compactMap { name in
+            guard let text = try? String(contentsOfFile: "\(path)/run/\(name)", encoding: .utf8) else { return nil }
+            let words = text.split(whereSeparator: \.isWhitespace)
+            return words.count == 2 && words[0] == role ? String(words[1]) : nil
+        }
+    }
+
     public func logFile(of node: String) -> String { "\(path)/log/\(node).log" }
     public var apiToken: String { "\(path)/secrets/api-token" }
 }

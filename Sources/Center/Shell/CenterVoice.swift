@@ -20,9 +20,9 @@ public struct CenterVoice: Sendable {
         _ profile: CenterProfile, folder: String, state: StateDirectory,
         progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }
     ) async throws(NodeFailure) -> CenterVoice {
-        let catalogue = try catalogue(folder: folder)
+        let catalogue = try catalogue(of: profile, folder: folder)
         let menus = try menus(of: profile, folder: folder, catalogue: catalogue)
-        let directories = directories(folder: folder, state: state)
+        let directories = directories(of: profile, folder: folder, state: state)
         let languages = Set(menus.values.flatMap(\.languages)).sorted()
         let builder = PromptBuilder(
             catalogue, languages: languages, engines: engines(of: profile), directories: directories)
@@ -55,9 +55,11 @@ public struct CenterVoice: Sendable {
     }
 
     /// The sentences of all prompt files beside the profile.
-    public static func catalogue(folder: String) throws(NodeFailure) -> PromptCatalogue {
+    public static func catalogue(
+        of profile: CenterProfile, folder: String
+    ) throws(NodeFailure) -> PromptCatalogue {
         var catalogue = PromptCatalogue()
-        let prompts = folder + "/prompts"
+        let prompts = resolve(profile.ownPromptsPath, in: folder)
         let names = (try? FileManager.default.contentsOfDirectory(atPath: prompts)) ?? []
         var problems: [Problem] = []
         for name in names.filter({ $0.hasSuffix(".yaml") }).sorted() {
@@ -77,10 +79,10 @@ public struct CenterVoice: Sendable {
     }
 
     public static func directories(
-        folder: String, state: StateDirectory
+        of profile: CenterProfile, folder: String, state: StateDirectory
     ) -> PromptDirectories {
         PromptDirectories(
-            own: folder + "/prompts", built: state.path + "/prompts")
+            own: resolve(profile.ownPromptsPath, in: folder), built: state.resolve(profile.builtPromptsPath))
     }
 
     public static func engines(of profile: CenterProfile) -> [String: PromptEngine] {

@@ -52,7 +52,7 @@ struct PingDesk: Sendable {
 
     private mutating func bytes(of order: PingOrder, want: AdministrativeState?, line: Line) -> [UInt8] {
         let notice = NodeNotice(node: order.node, incarnation: order.live, fenced: order.fenced, want: want)
-        let target = URI(user: order.node, host: order.to.address.description, port: order.to.port)
+        let target = URI(host: order.to.address.description, port: order.to.port)
         return MessageWriter.request(
             method: .options, uri: target,
             via: Via(

@@ -26,14 +26,14 @@ struct PromptsCommand: AsyncParsableCommand {
         var done: Set<String> = []
         for case .center(let profile) in set.items.map(\.profile) {
             let engines = CenterVoice.engines(of: profile)
-            let key = engines.map { "\($0.key)=\($0.value.command)" }.sorted().joined(separator: "|")
+            let key = "\(profile.builtPromptsPath)|\(profile.ownPromptsPath)|" + engines.map { "\($0.key)=\($0.value.command)" }.sorted().joined(separator: "|")
             guard done.insert(key).inserted else { continue }
             do throws(NodeFailure) {
                 try state.prepare()
-                let catalogue = try CenterVoice.catalogue(folder: folder)
+                let catalogue = try CenterVoice.catalogue(of: profile, folder: folder)
                 let builder = PromptBuilder(
                     catalogue, engines: engines,
-                    directories: CenterVoice.directories(folder: folder, state: state))
+                    directories: CenterVoice.directories(of: profile, folder: folder, state: state))
                 let report = await builder.build { finished, total in
                     if finished == 1 || finished % 50 == 0 || finished == total {
                         printNow("speaking prompts: \(finished) of \(total)")
