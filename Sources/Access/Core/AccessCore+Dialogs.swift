@@ -12,8 +12,8 @@ extension AccessCore {
     mutating func forwardInDialog(
         _ request: Message, _ id: ServerTransactionID, _ flow: Flow, _ route: RequestRoute
     ) {
-        let isFromCenter = isFromCenter(request, flow)
-        switch isFromCenter ? callerTarget(request, route) : centerTarget(request, route) {
+        let (target, isFromCenter) = dialogTarget(request, flow, route)
+        switch target {
         case .to(let center, let outbound, let hasToken):
             if request.method == .invite {
                 transactions.trying(id, request: request, from: flow, now: now, into: &outputs)
@@ -51,11 +51,9 @@ extension AccessCore {
         guard proxy.validate(ack) == nil, let route = proxy.route(ack), ack.to.tag != nil else {
             return counters.count(.stray)
         }
-        let isFromCenter = isFromCenter(ack, flow)
-        guard
-            case .to(let center, var outbound, _) =
-                isFromCenter ? callerTarget(ack, route) : centerTarget(ack, route)
-        else { return counters.count(.stray) }
+        guard case .to(let center, var outbound, _) = dialogTarget(ack, flow, route).target else {
+            return counters.count(.stray)
+        }
         let branch = proxy.statelessBranch(for: ack)
         var edit = ForwardingEdit(
             via: listeners.via(for: outbound, branch: branch), source: flow.remote,
@@ -76,25 +74,43 @@ extension AccessCore {
         tag.utf8.starts(with: settings.identity.name.utf8) && tag.utf8.starts(with: ownTag("").utf8)
     }
 
+    /// Where a request inside a dialog goes, and whether it comes from a center.
+    private mutating func dialogTarget(
+        _ request: Message, _ flow: Flow, _ route: RequestRoute
+    ) -> (target: Target, isFromCenter: Bool) {
+        // Most name their center, and then it does not matter who sent them, unless a token says more.
+        if !route.ownRoutes.contains(where: { $0.parameters[parameter: "t"] != nil }),
+            let target = namedCenter(route.nextHop)
+        {
+            return (target, false)
+        }
+        return isFromCenter(request, flow)
+            ? (callerTarget(request, route), true) : (centerTarget(request, route), false)
+    }
+
     // MARK: Towards centers
+
+    /// The live center that a URI names.
+    private func namedCenter(_ hop: URI) -> Target? {
+        guard let endpoint = hop.endpoint, let center = chooser.liveCenter(at: endpoint) else { return nil }
+        guard let transport = hop.wantedTransport else {
+            return .refused(480, .address, phrase: "Transport Not Spoken")
+        }
+        if transport == .tcp, let outbound = listeners.flow(to: endpoint, by: .tcp, preferring: nil) {
+            return .to(center, outbound, hasToken: false)
+        }
+        guard let outbound = listeners.flow(to: endpoint, by: .udp, preferring: nil) else {
+            return .refused(480, .address, phrase: "No Listener Of That Family")
+        }
+        return .to(center, outbound, hasToken: false)
+    }
 
     /// The center for a request of a caller: who the Request-URI or the next Route names, if it lives; else who made the
     /// To tag, if that incarnation lives; else a live one by the Call-ID, which finds the session in the store.
     /// Never anything but a center: this node relays nothing else from outside.
     private mutating func centerTarget(_ request: Message, _ route: RequestRoute) -> Target {
         let hop = route.nextHop
-        if let endpoint = hop.endpoint, let center = chooser.liveCenter(at: endpoint) {
-            guard let transport = hop.wantedTransport else {
-                return .refused(480, .address, phrase: "Transport Not Spoken")
-            }
-            if transport == .tcp, let outbound = listeners.flow(to: endpoint, by: .tcp, preferring: nil) {
-                return .to(center, outbound, hasToken: false)
-            }
-            guard let outbound = listeners.flow(to: endpoint, by: .udp, preferring: nil) else {
-                return .refused(480, .address, phrase: "No Listener Of That Family")
-            }
-            return .to(center, outbound, hasToken: false)
-        }
+        if let target = namedCenter(hop) { return target }
         let node = request.to.tag.flatMap { $0.utf8.contains(46) ? NodeTag($0) : nil }
         let owner = node.flatMap { chooser.liveCenter(named: $0.node, incarnation: $0.incarnation) }
         // A dialog that no center made, at an address that is not ours, would be somebody else's.

@@ -99,12 +99,14 @@ extension URI {
 
     /// What the `transport` parameter asks for (RFC 3261 §19.1.1); nil for transports this node does not speak.
     var wantedTransport: Transport? {
-        guard !parameters.isEmpty, let value = parameters[parameter: "transport"]?.value?.lowercased() else {
-            return .udp
-        }
-        return switch value {
-        case "udp": .udp
-        case "tcp": .tcp
+        guard !parameters.isEmpty, let value = parameters[parameter: "transport"]?.value else { return .udp }
+        let bytes = value.utf8
+        guard bytes.count == 3 else { return nil }
+        // Letters without their case bit.
+        let letters = bytes.reduce(UInt32(0)) { $0 << 8 | UInt32($1 | 0x20) }
+        return switch letters {
+        case 0x75_6470: .udp
+        case 0x74_6370: .tcp
         default: nil
         }
     }
