@@ -13,7 +13,7 @@ let shipped: SpokenLibrary? = {
 func small(_ seed: UInt64, fault: Fault? = nil) -> SimulationSettings {
     var settings = SimulationSettings(seed: seed)
     settings.phones = 5
-    settings.callingTime = .seconds(60)
+    settings.callingTime = .seconds(50)
     settings.fault = fault
     return settings
 }
@@ -22,7 +22,7 @@ func small(_ seed: UInt64, fault: Fault? = nil) -> SimulationSettings {
     @Test func everythingHoldsThroughDisasters() throws {
         let library = try #require(shipped)
         var total = (calls: 0, kills: 0, transfers: 0)
-        for seed in 1...3 as ClosedRange<UInt64> {
+        for seed in 1...2 as ClosedRange<UInt64> {
             let report = Simulation.run(small(seed), library: library)
             #expect(report.violation == nil, "seed \(seed): \(report.trace.suffix(40).joined(separator: "\n"))")
             #expect(report.answered > 0)
@@ -31,7 +31,7 @@ func small(_ seed: UInt64, fault: Fault? = nil) -> SimulationSettings {
             total.transfers += report.transfers
         }
         // A run in which nothing happens proves nothing.
-        #expect(total.calls > 15)
+        #expect(total.calls > 8)
         #expect(total.kills > 0)
         #expect(total.transfers > 0)
     }

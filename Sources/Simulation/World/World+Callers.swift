@@ -86,6 +86,10 @@ extension World {
     }
 
     private mutating func drawErrand(_ phone: Int) -> Errand {
+        if phone >= settings.phones {
+            let length = Duration.milliseconds(Int.random(in: 500...2_500, using: &random))
+            return Errand(kind: .echo(length), customer: 0, language: "en", patience: .seconds(60))
+        }
         let kind: Errand.Kind
         var customer = money.customer(phone)
         switch Int.random(in: 0..<100, using: &random) {
@@ -184,6 +188,7 @@ extension World {
     private mutating func ended(_ call: Int) {
         calls[call].isOpen = false
         if let answered = calls[call].answeredAt { report.callTime += now - answered }
+        guard calls[call].phone < settings.phones else { return }
         let pause = Duration.milliseconds(Int.random(in: 500...8_000, using: &random))
         events.schedule(.errand(calls[call].phone), at: now + pause)
     }

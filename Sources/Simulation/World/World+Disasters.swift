@@ -3,6 +3,7 @@ import Primitives
 enum Disaster: Sendable {
     /// Draws the next one.
     case next
+    case kill(Int, hostGone: Bool)
     case restart(Int)
     case join(Int)
     case storeBack
@@ -23,6 +24,7 @@ extension World {
             guard !isClosing else { return }
             strikeSomewhere()
             events.schedule(.disaster(.next), at: now + .milliseconds(Int.random(in: 8_000...45_000, using: &random)))
+        case .kill(let index, let hostGone): if isSpared(index) { kill(index, hostGone: hostGone) }
         case .restart(let index): if centers[index].core == nil { start(index) }
         case .join(let index):
             centers[index].isCut = false
@@ -59,7 +61,13 @@ extension World {
 
     private mutating func killIfSpared(_ index: Int) {
         guard isSpared(index) else { return }
-        kill(index, hostGone: Bool.random(using: &random))
+        // Some call just before, so that their INVITE is at the center when it dies, some just after.
+        for phone in phones.indices.dropFirst(settings.phones) {
+            let delay = Duration.milliseconds(Int.random(in: 0...900, using: &random))
+            events.schedule(.errand(phone), at: now + delay)
+        }
+        let hostGone = Bool.random(using: &random)
+        events.schedule(.disaster(.kill(index, hostGone: hostGone)), at: now + .milliseconds(40))
         events.schedule(
             .disaster(.restart(index)), at: now + .milliseconds(Int.random(in: 300...25_000, using: &random)))
     }

@@ -108,7 +108,7 @@ extension World {
             return .bank(.done)
         }
         var reply = store.engine.perform(request, at: storeTime)
-        if settings.fault == .staleWrites, case .checkpoint = request, reply == .notOwner { reply = .done }
+        if settings.fault == .staleWrites { reply = believed(request, reply) }
         if settings.fault == .doublePost { postAgain(request, reply) }
         if let broken = sessions.carriedOut(request, reply) {
             self.broken(broken.0, broken.1, call: sessions.call(of: request.session))
@@ -116,6 +116,14 @@ extension World {
         if case .end(let record, let ownership) = request, reply == .done { ended(record, ownership) }
         if case .bank(let bank) = request, case .transfer = bank.request.action { watch(bank, reply) }
         return reply
+    }
+
+    /// The fault: whoever writes is believed to be alive and the owner.
+    private func believed(_ request: StoreRequest, _ reply: StoreReply) -> StoreReply {
+        switch (request, reply) {
+        case (.checkpoint, .notOwner), (.heartbeat, .fenced): .done
+        default: reply
+        }
     }
 
     /// The fault: an order is carried out twice, as a store would that does not know operations by their ids.

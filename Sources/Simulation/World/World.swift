@@ -12,6 +12,8 @@ struct World {
     /// Civil time at the beginning: a Monday morning.
     static let wallBase = WallTime(milliseconds: 1_795_399_200_000)
     static let accessAddress = Endpoint(.v4(0x0A00_0001), port: 5060)
+    /// Phones that call when a center dies, beside those that call all the time.
+    static let probes = 4
     static let masterAddress = Endpoint(.v4(0x0A00_0002), port: 5070)
 
     let settings: SimulationSettings
@@ -51,7 +53,7 @@ struct World {
         master = MasterNode(centers: centers, seed: random.next())
         store = StoreNode(seed: random.next())
         money = MoneyWatch(customers: settings.phones + 4)
-        phones = (0..<settings.phones).map {
+        phones = (0..<settings.phones + Self.probes).map {
             Phone(index: $0, access: Self.accessAddress, library: library, seed: random.next())
         }
         trace = Trace(length: settings.traceLength, printsAll: settings.tracesAll)
@@ -67,8 +69,11 @@ struct World {
         begin()
         while violation == nil, let deadline = events.nextDeadline(), let event = events.popDue(at: deadline) {
             now = deadline
-            perform(event)
-            if case .finish = event { break }
+            if case .finish = event {
+                if mayFinish() { break }
+            } else {
+                perform(event)
+            }
         }
         report.virtualTime = now - .zero
         report.traceHash = trace.hash
@@ -84,7 +89,7 @@ struct World {
         rearm(.master)
         events.schedule(.sweep, at: now + .seconds(2))
         // Centers have to be known before anybody calls.
-        for phone in phones.indices {
+        for phone in phones.indices.prefix(settings.phones) {
             events.schedule(
                 .errand(phone), at: now + .seconds(4) + .milliseconds(Int.random(in: 0...6_000, using: &random)))
         }
@@ -114,15 +119,31 @@ struct World {
         case .sweep: sweep()
         case .disaster(let disaster): strike(disaster)
         case .close: close()
-        case .finish: settleAccounts()
+        case .finish: break
         }
     }
 
     private mutating func close() {
         isClosing = true
         heal()
-        // The longest calls, a dead session timer, and sweeps every two seconds.
-        events.schedule(.finish, at: now + CenterNode.longestCall + .seconds(40))
+        // Whoever waits for an answer waits no longer than this.
+        events.schedule(.finish, at: now + Phone.limit + .seconds(5))
+    }
+
+    /// Whether everything has come to its end; what has not by then never will.
+    private mutating func mayFinish() -> Bool {
+        let last = MonotonicTime.zero + settings.callingTime + CenterNode.longestCall + .seconds(40)
+        if now < last, !isQuiet {
+            events.schedule(.finish, at: now + .seconds(5))
+            return false
+        }
+        settleAccounts()
+        return true
+    }
+
+    private var isQuiet: Bool {
+        !calls.contains(where: \.isOpen) && !centers.contains { $0.core?.isIdle == false }
+            && sessions.unrecorded() == nil
     }
 
     // MARK: Judging
