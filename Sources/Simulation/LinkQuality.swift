@@ -44,7 +44,7 @@ struct Network: Sendable {
             media = .milliseconds(5)
             return
         }
-        caller = .drawn(worst: 40_000, delay_ms: 1...25, using: &random)
+        caller = .drawn(worst: 60_000, delay_ms: 1...25, using: &random)
         inner = .drawn(worst: 4_000, delay_ms: 0...3, using: &random)
         media = caller.delay
     }

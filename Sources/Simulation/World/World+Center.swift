@@ -67,13 +67,18 @@ extension World {
         switch reply {
         case .done: centers[index].isRegistered = true
         case .notFound: centers[index].isRegistered = false
-        case .fenced:
-            centers[index].beginIncarnation()
-            let next = centers[index].identity
-            note("\(identity) learns that it was fenced, goes on as \(next)")
-            tellCenter(index, .fenced(newIdentity: next))
+        case .fenced: renew(index, dead: identity)
         default: break
         }
+    }
+
+    /// The process goes on as a new incarnation, without the calls of the dead one.
+    private mutating func renew(_ index: Int, dead: NodeIdentity) {
+        guard centers[index].identity == dead else { return }
+        centers[index].beginIncarnation()
+        let next = centers[index].identity
+        note("\(dead) learns that it was fenced, goes on as \(next)")
+        tellCenter(index, .fenced(newIdentity: next))
     }
 
     // MARK: Actions
@@ -106,6 +111,7 @@ extension World {
             let request = LedgerRequest(operation, key: MoneyWatch.key)
             ask(
                 .bank(BankRequest(request, under: write)), for: .bank(index, life: life, handle, call), of: index)
+        case .renewIdentity(let dead): renew(index, dead: dead)
         case .note(.unprotected(let session)):
             note("\(session) is answered unprotected", call: sessions.call(of: session))
         case .note(.lostOwnership(let session)): note("\(session) is another node's", call: sessions.call(of: session))

@@ -63,7 +63,8 @@ extension World {
         guard isSpared(index) else { return }
         // Some call just before, so that their INVITE is at the center when it dies, some just after.
         for phone in phones.indices.dropFirst(settings.phones) {
-            let delay = Duration.milliseconds(Int.random(in: 0...900, using: &random))
+            let delay = Duration.milliseconds(
+                Int.random(in: phone.isMultiple(of: 2) ? 15...42 : 43...900, using: &random))
             events.schedule(.errand(phone), at: now + delay)
         }
         let hostGone = Bool.random(using: &random)

@@ -160,16 +160,16 @@ struct World {
 }
 
 enum WorldEvent: Sendable {
-    case arrives(Datagram)
+    indirect case arrives(Datagram)
     /// ICMP at the sender: nobody listens there.
     case refusal(at: Endpoint, by: Endpoint)
     case wake(NodeName)
-    case table(RouteTable)
+    indirect case table(RouteTable)
     case complaint(String)
-    case storeTakes(StoreJob)
-    case storeSays(StoreAsker, StoreReply)
+    indirect case storeTakes(StoreJob)
+    indirect case storeSays(StoreAsker, StoreReply)
     case played(center: Int, life: Int, CallHandle, UInt64)
-    case heard(MediaFact)
+    indirect case heard(MediaFact)
     case keyPressed(Character, from: Endpoint, to: Endpoint)
     case phone(Int, call: Int, PhoneTimer)
     case errand(Int)
