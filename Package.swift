@@ -41,7 +41,9 @@ let services: [Target] = [
         dependencies: ["Primitives", "NetworkIO", logging, nioCore, nioPosix, hummingbird, hummingbirdCore, nioHTTP1]),
     .target(
         name: "NodeRuntime",
-        dependencies: ["Primitives", "Session", "Store", "Banking", "Profiles", "NetworkIO", "HTTPKit", "Telemetry", logging]),
+        dependencies: [
+            "Primitives", "Session", "Store", "Banking", "Profiles", "NetworkIO", "HTTPKit", "Telemetry", logging,
+        ]),
 ]
 
 let roles: [Target] = [
@@ -55,7 +57,8 @@ let roles: [Target] = [
         name: "Center",
         dependencies: [
             "Primitives", "SIP", "SDP", "Media", "Menu", "Speech", "Banking", "Routing", "Session", "Store",
-            "StrictYAML", "NetworkIO", "MediaPlane", "Prompts", "Profiles", "NodeRuntime", "Telemetry", "HTTPKit", logging,
+            "StrictYAML", "NetworkIO", "MediaPlane", "Prompts", "Profiles", "NodeRuntime", "Telemetry", "HTTPKit",
+            logging,
         ]),
     .target(
         name: "Master",
@@ -74,7 +77,8 @@ let roles: [Target] = [
     .executableTarget(
         name: "tandem",
         dependencies: [
-            "Access", "Center", "Master", "Callers", "Primitives", "Profiles", "NodeRuntime", "HTTPKit", "Menu", "Speech",
+            "Access", "Center", "Master", "Callers", "Primitives", "Profiles", "NodeRuntime", "HTTPKit", "Menu",
+            "Speech",
             "StrictYAML", "Prompts", "Banking", "Store", "Session", "Routing", argumentParser,
         ]),
 ]
@@ -95,7 +99,8 @@ let tests: [Target] = [
     .testTarget(name: "ProfilesTests", dependencies: ["Profiles", "Routing", "Primitives", yams]),
     .testTarget(name: "NetworkIOTests", dependencies: ["NetworkIO", "CDatagram", "Primitives", "SIP", nioPosix]),
     .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", logging, coreMetrics]),
-    .testTarget(name: "HTTPKitTests", dependencies: ["HTTPKit", "Primitives", "NetworkIO", logging, nioCore, nioPosix]),
+    .testTarget(
+        name: "HTTPKitTests", dependencies: ["HTTPKit", "Primitives", "NetworkIO", logging, nioCore, nioPosix]),
     .testTarget(
         name: "AccessTests",
         dependencies: [

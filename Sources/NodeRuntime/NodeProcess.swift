@@ -39,7 +39,9 @@ public enum NodeProcess {
         routes.metrics(contentType: MetricRegistry.contentType) { registry.render() }
         try node.addRoutes(to: routes)
         let http: HTTPService
-        do throws(SocketError) { http = try await HTTPService.start(at: common.http, routes: routes, logger: log) } catch {
+        do throws(SocketError) {
+            http = try await HTTPService.start(at: common.http, routes: routes, logger: log)
+        } catch {
             await node.drainAndStop()
             throw .usage("\(common.name): http: \(error)")
         }

@@ -6,7 +6,9 @@ import Foundation
 
 /// Rows for people: columns aligned, headings dimmed and states coloured only where standard output is a terminal.
 struct Table {
-    enum Colour: String { case plain = "", green = "\u{1B}[32m", yellow = "\u{1B}[33m", red = "\u{1B}[31m", dim = "\u{1B}[2m" }
+    enum Colour: String {
+        case plain = "", green = "\u{1B}[32m", yellow = "\u{1B}[33m", red = "\u{1B}[31m", dim = "\u{1B}[2m"
+    }
 
     struct Cell: ExpressibleByStringLiteral {
         var text: String
@@ -41,7 +43,8 @@ struct Table {
             let padded = cells.enumerated().map { index, cell in
                 let missing = max(0, (index < widths.count ? widths[index] : 0) - Self.width(cell.text))
                 let space = String(repeating: " ", count: missing)
-                let text = coloured && cell.colour != .plain ? cell.colour.rawValue + cell.text + "\u{1B}[0m" : cell.text
+                let text =
+                    coloured && cell.colour != .plain ? cell.colour.rawValue + cell.text + "\u{1B}[0m" : cell.text
                 if cell.alignsRight { return space + text }
                 return index == cells.count - 1 ? text : text + space
             }
@@ -57,7 +60,9 @@ struct Table {
 
     /// Terminal columns: CJK characters take two.
     private static func width(_ text: String) -> Int {
-        text.unicodeScalars.reduce(0) { $0 + ((0x1100...0x115F).contains($1.value) || (0x2E80...0xFFDC).contains($1.value) ? 2 : 1) }
+        text.unicodeScalars.reduce(0) {
+            $0 + ((0x1100...0x115F).contains($1.value) || (0x2E80...0xFFDC).contains($1.value) ? 2 : 1)
+        }
     }
 }
 

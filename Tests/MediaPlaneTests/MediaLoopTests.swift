@@ -11,7 +11,7 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct MediaLoopTests {
     @Test func aStreamOnItsThreadPlaysAndTells() async throws {
         let (events, tell) = AsyncStream.makeStream(of: (StreamID, MediaEvent).self)
-        let pool = PortPool(address: loopback, first: 42_500, last: 42_503)
+        let pool = PortPool(address: loopback, first: 32_500, last: 32_503)
         let loop = try MediaLoop.start(
             MediaLoopConfiguration(streamLimit: 1), ports: pool, library: Bench.library, seed: 7
         ) { tell.yield(($0, $1)) }
@@ -25,7 +25,8 @@ import Testing
             #expect(id == stream.id && event == .finishedPlaying(Bench.playback))
             break
         }
-        #expect(phone.heard().count == 13)
+        // What comes after the clip is silence, as long as nobody closes the stream.
+        #expect(phone.heard().count >= 13)
         #expect(loop.counters.packetsSent.value >= 12)
         loop.stop()
         await loop.waitUntilStopped()

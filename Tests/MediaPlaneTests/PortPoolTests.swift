@@ -16,7 +16,7 @@ import Testing
     }
 
     @Test func pairsAreGivenInTurnAndRefusedWhenAllAreInUse() throws {
-        let pool = PortPool(address: loopback, first: 41_100, last: 41_105)
+        let pool = PortPool(address: loopback, first: 31_100, last: 31_105)
         var pairs = try (0..<3).map { _ in try pool.take() }
         #expect(pairs.map(\.rtp.local.port) == [41_100, 41_102, 41_104])
         #expect(pairs.map(\.rtcp.local.port) == [41_101, 41_103, 41_105])
@@ -31,13 +31,13 @@ import Testing
     }
 
     @Test func aReleasedPairRestsWhileOthersAreFree() throws {
-        let pool = PortPool(address: loopback, first: 41_200, last: 41_207, startingAt: 6)
+        let pool = PortPool(address: loopback, first: 31_200, last: 31_207, startingAt: 6)
         let ports = try (0..<8).map { _ in try pool.take().rtp.local.port }
         #expect(ports == [41_204, 41_206, 41_200, 41_202, 41_204, 41_206, 41_200, 41_202])
     }
 
     @Test func pairsOfOtherProcessesArePassedOver() throws {
-        let pool = PortPool(address: loopback, first: 41_300, last: 41_305)
+        let pool = PortPool(address: loopback, first: 31_300, last: 31_305)
         let foreign = try DatagramSocket(Endpoint(loopback, port: 41_301))
         let pair = try pool.take()
         #expect(pair.rtp.local.port == 41_302)
@@ -49,7 +49,7 @@ import Testing
     }
 
     @Test func anAddressThatIsNotOursIsSaidSo() throws {
-        let pool = PortPool(address: .v4(0xC000_0201), first: 41_400, last: 41_401)
+        let pool = PortPool(address: .v4(0xC000_0201), first: 31_400, last: 31_401)
         let refusal = #expect(throws: PortRefusal.self) { try pool.take() }
         #expect(refusal?.description == "RTP socket 192.0.2.1:41400/udp: is not an address of this machine")
     }

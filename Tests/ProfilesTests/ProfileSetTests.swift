@@ -135,10 +135,10 @@ import Testing
         defer { try? FileManager.default.removeItem(at: file) }
         try Minimal.center.replacing("{echo: true}", with: "{menu: no/such.yaml}")
             .write(to: file, atomically: true, encoding: .utf8)
-        do {
+        do throws(ProfileProblems) {
             _ = try NodeProfile.load(file: file.path)
             Issue.record("loaded")
-        } catch let error as ProfileProblems {
+        } catch {
             let folder = file.deletingLastPathComponent().path
             #expect(
                 error.description

@@ -55,7 +55,12 @@ extension AccessCore {
             return attempt(handle, at: center, by: flow, mayPromote: false)
         }
         guard let center = nextCenter(place), let flow = ways(of: center).udp else { return drive(handle, .exhausted) }
-        if forwards[place].attempts > 0 { counters.failovers += 1 }
+        if forwards[place].attempts > 0 {
+            counters.failovers += 1
+            // The center that failed may have stored its session already: the next one begins another, or it would be
+            // refused as not the owner.
+            if forwards[place].session != nil { forwards[place].session = SessionID(using: &random).description }
+        }
         attempt(handle, at: center, by: flow)
     }
 

@@ -35,8 +35,8 @@ struct Forward: Sendable {
     let server: ServerTransactionID?
     let route: RequestRoute?
     let purpose: Purpose
-    /// The new session's id, for an INVITE to a line.
-    let session: String?
+    /// The new session's id, for an INVITE to a line; another one for each center that is tried.
+    var session: String?
     /// The caller's flow, sealed, where it must be known again.
     let token: String?
     let beganAt: MonotonicTime

@@ -235,11 +235,18 @@ extension World {
         let call = sessions.call(of: record.id)
         note("record: \(record.end?.rawValue ?? "none") by \(ownership.node)", call: call)
         if record.end == .lost { report.lost += 1 }
-        guard call != nil, ownership.node != master.identity else { return }
+        guard let call, ownership.node != master.identity, holds(ownership.node, call) else { return }
         if record.end == .lost || record.end == .operator {
             broken(
                 .callsLast, "\(ownership.node), which lives, ended a call as \(record.end?.rawValue ?? "")", call: call)
         }
+    }
+
+    /// Whether the caller talks with that node. A center that access gave up and that answered late is another matter:
+    /// access ends that dialog, and an offer in its 200 finds no answer.
+    private func holds(_ node: NodeIdentity, _ call: Int) -> Bool {
+        let phone = phones[calls[call].phone]
+        return phone.index(of: call).flatMap { phone.calls[$0].peer?.tag.hasPrefix("\(node).") } ?? false
     }
 
     // MARK: The end

@@ -84,7 +84,9 @@ struct BankCommand: AsyncParsableCommand {
                         "account \(difference.account): balance \(decimal(difference.balanceMinor)), entries \(decimal(difference.entriesMinor))"
                     )
                 }
-                for operation in report.unbalanced { printToStandardError("operation \(operation): entries do not balance") }
+                for operation in report.unbalanced {
+                    printToStandardError("operation \(operation): entries do not balance")
+                }
             }
             guard report.ok else { throw CommandFailure.failed("audit: the ledger does not add up") }
         }

@@ -12,7 +12,8 @@ import Profiles
 /// Where a master is asked, and with which token.
 struct MasterOptions: ParsableArguments {
     @OptionGroup var state: StateOption
-    @Option(help: "A master's URL, as in http://127.0.0.1:8080; by default those of the state directory and the profiles.")
+    @Option(
+        help: "A master's URL, as in http://127.0.0.1:8080; by default those of the state directory and the profiles.")
     var master: String?
     @Option(help: "Folder of the profiles that name the masters.") var profiles = "sip-profiles"
 

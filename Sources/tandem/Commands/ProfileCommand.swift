@@ -13,7 +13,9 @@ struct ProfileCommand: AsyncParsableCommand {
         func run() throws {
             do throws(ProfileProblems) {
                 let set = try ProfileSet.load(files: files)
-                for item in set.items { printNow("\(item.file): good (\(item.profile.role.rawValue) \(item.profile.name))") }
+                for item in set.items {
+                    printNow("\(item.file): good (\(item.profile.role.rawValue) \(item.profile.name))")
+                }
             } catch {
                 throw CommandFailure.usage(error.list.map(\.description))
             }

@@ -26,7 +26,9 @@ struct PromptsCommand: AsyncParsableCommand {
         var done: Set<String> = []
         for case .center(let profile) in set.items.map(\.profile) {
             let engines = CenterVoice.engines(of: profile)
-            let key = "\(profile.builtPromptsPath)|\(profile.ownPromptsPath)|" + engines.map { "\($0.key)=\($0.value.command)" }.sorted().joined(separator: "|")
+            let key =
+                "\(profile.builtPromptsPath)|\(profile.ownPromptsPath)|"
+                + engines.map { "\($0.key)=\($0.value.command)" }.sorted().joined(separator: "|")
             guard done.insert(key).inserted else { continue }
             do throws(NodeFailure) {
                 try state.prepare()

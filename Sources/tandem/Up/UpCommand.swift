@@ -166,7 +166,8 @@ final class Supervisor {
                 + "\(node.name.padding(toLength: 12, withPad: " ", startingAt: 0))sip:\(sip)  http://\(common.http)"
         }
         printNow((["", "Tandem is up; state in \(state.path)"] + table).joined(separator: "\n"))
-        if let access = nodes.first(where: { $0.item.profile.role == .access })?.item.profile.common.sip.listeners.first {
+        if let access = nodes.first(where: { $0.item.profile.role == .access })?.item.profile.common.sip.listeners.first
+        {
             printNow("Dial sip:95533@\(access.endpoint) for telephone banking, 9196 for an echo, 9664 for music.")
             printNow("Look: tandem status, tandem calls. Ctrl-C stops everything.")
         }
@@ -195,9 +196,10 @@ final class Supervisor {
                 kill(pid, SIGTERM)
             }
         }
-        let limit = nodes.map { node -> Duration in
-            if case .center(let center) = node.item.profile { center.drain + .seconds(5) } else { .seconds(10) }
-        }.max() ?? .seconds(10)
+        let limit =
+            nodes.map { node -> Duration in
+                if case .center(let center) = node.item.profile { center.drain + .seconds(5) } else { .seconds(10) }
+            }.max() ?? .seconds(10)
         let deadline = ContinuousClock.now + limit
         while nodes.contains(where: { $0.process != nil }), ContinuousClock.now < deadline {
             while let (pid, _) = ChildProcess.collect() {
