@@ -29,7 +29,7 @@ extension Phone {
         guard calls[at].isAnswered else { return }
         guard fact.from == calls[at].remoteRTP else {
             return tell(
-                .wrongAudio(
+                .strangeSource(
                     "audio came from \(fact.from), signalled was \(calls[at].remoteRTP?.description ?? "none")"),
                 at)
         }

@@ -106,5 +106,7 @@ enum PhoneNews {
     case toldNot(Transfer)
     case toldUnknown(Transfer)
     case wrongAudio(String)
+    /// From an address that was not signalled.
+    case strangeSource(String)
     case unexpected(String)
 }

@@ -139,7 +139,9 @@ extension World {
         case .refused(let status, let after):
             report.refused += 1
             judgeSetUp(call, after: after, status: status)
-        case .unanswered("INVITE", _):
+        case .unanswered("INVITE", let began):
+            // The 200 was lost, and the center that repeats it until its ACK comes is dead: only a takeover can mend that.
+            if calls[call].isDisturbed, disasters.contains(where: { $0 + .seconds(1) > began }) { return }
             broken(.answers, "an INVITE had no final answer in \(Phone.limit)", call: call)
         case .unanswered(let method, let began):
             // A dead center may leave other requests to the caller's own time-out (RFC 4320 §4.2).
@@ -153,6 +155,9 @@ extension World {
             money.deny(transfer, call: call)
             note("hears that nothing was moved", call: call)
         case .toldUnknown: note("hears that it is not known yet", call: call)
+        case .strangeSource(let detail):
+            // A center that access gave up for its silence may speak until access has ended its late answer.
+            if !calls[call].isDisturbed { broken(.rightAudio, detail, call: call) }
         case .wrongAudio(let detail): broken(.rightAudio, detail, call: call)
         case .unexpected(let detail): broken(.answers, detail, call: call)
         }
