@@ -192,14 +192,16 @@ import Testing
         #expect(stage.news() == ["200 → caller"])
     }
 
-    @Test func everyAttemptHasItsOwnBranchAndOneSession() throws {
+    @Test func everyAttemptHasItsOwnBranchAndSession() throws {
         var stage = try AccessStage()
         stage.receive(try Known.request("INVITE"))
         stage.advance(by: .milliseconds(300))
         let first = try stage.last(to: .centerA, "INVITE")
         let second = try stage.last(to: .centerB, "INVITE")
         #expect(first.via.first?.branch != second.via.first?.branch)
-        #expect(first.first(.tandemSession) == second.first(.tandemSession))
+        // The center that fell may have stored its session: under the same id the next one would not be its owner.
+        #expect(first.first(.tandemSession) != second.first(.tandemSession))
+        #expect(second.values(of: .tandemSession).count == 1)
         #expect(second.maxForwards == 69)
     }
 
