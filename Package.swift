@@ -134,6 +134,12 @@ let benchmarks: [Target] = [
         path: "Benchmarks/StoreBenchmark"),
 ]
 
+// Small generics of the values (timers, tables, random numbers) are specialised in the cores that use them.
+for target in values + services + roles where target.type != .system && !["COSIP", "CDatagram"].contains(target.name) {
+    target.swiftSettings =
+        (target.swiftSettings ?? []) + [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
+}
+
 let package = Package(
     name: "tandem",
     platforms: [.macOS(.v15)],

@@ -24,6 +24,14 @@ enum ValueSyntax {
     static func requestURI(
         _ range: Range<Int>, of bytes: UnsafeRawBufferPointer, text: UnsafeMutableRawPointer
     ) throws(Problem) -> URI {
+        if let uri = PlainSyntax.uri(range, of: bytes) { return uri }
+        return try wholeRequestURI(range, of: bytes, text: text)
+    }
+
+    /// By libosip2, whatever its form.
+    static func wholeRequestURI(
+        _ range: Range<Int>, of bytes: UnsafeRawBufferPointer, text: UnsafeMutableRawPointer
+    ) throws(Problem) -> URI {
         guard URISyntax.isPlain(range, of: bytes) else { throw .malformedRequestURI }
         guard let parsed = cosip_parse_uri(cString(range, in: text)) else { throw .malformedRequestURI }
         guard let uri = uri(parsed, from: range, of: bytes) else { throw .malformedRequestURI }
@@ -36,6 +44,13 @@ enum ValueSyntax {
     // MARK: From, To, Contact, Route, Record-Route
 
     static func address(
+        _ value: Range<Int>, of bytes: UnsafeRawBufferPointer, text: UnsafeMutableRawPointer
+    ) -> NameAddress? {
+        PlainSyntax.address(value, of: bytes) ?? wholeAddress(value, of: bytes, text: text)
+    }
+
+    /// By libosip2, whatever its form.
+    static func wholeAddress(
         _ value: Range<Int>, of bytes: UnsafeRawBufferPointer, text: UnsafeMutableRawPointer
     ) -> NameAddress? {
         guard let uriRange = URISyntax.uriRange(inAddress: value, of: bytes) else { return nil }
@@ -57,6 +72,14 @@ enum ValueSyntax {
     // MARK: Via
 
     static func via(
+        _ value: Range<Int>, of bytes: UnsafeRawBufferPointer, text: UnsafeMutableRawPointer
+    ) throws(Problem) -> Via {
+        if let via = PlainSyntax.via(value, of: bytes) { return via }
+        return try wholeVia(value, of: bytes, text: text)
+    }
+
+    /// By libosip2, whatever its form.
+    static func wholeVia(
         _ value: Range<Int>, of bytes: UnsafeRawBufferPointer, text: UnsafeMutableRawPointer
     ) throws(Problem) -> Via {
         guard HeaderSyntax.parametersAreSound(from: HeaderSyntax.find(59, in: value, of: bytes), of: value, in: bytes)
