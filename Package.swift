@@ -12,6 +12,7 @@ let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummi
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 
 let values: [Target] = [
@@ -38,7 +39,9 @@ let services: [Target] = [
     .target(name: "Prompts", dependencies: ["Primitives", "Speech", "Media", "SDP", "StrictYAML"]),
     .target(
         name: "HTTPKit",
-        dependencies: ["Primitives", "NetworkIO", logging, nioCore, nioPosix, hummingbird, hummingbirdCore, nioHTTP1]),
+        dependencies: [
+            "Primitives", "NetworkIO", logging, nioCore, nioPosix, hummingbird, hummingbirdCore, nioHTTP1, lifecycle,
+        ]),
     .target(
         name: "NodeRuntime",
         dependencies: [
@@ -148,6 +151,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),

@@ -4,6 +4,7 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NetworkIO
+import ServiceLifecycle
 import Primitives
 import Synchronization
 
@@ -14,11 +15,13 @@ public final class HTTPService: Sendable {
 
     /// With the port that was bound.
     public let endpoint: Endpoint
-    private let running: Task<Void, Never>
+    private let group: ServiceGroup
+    private let ended: EndSignal
 
-    private init(_ endpoint: Endpoint, _ running: Task<Void, Never>) {
+    private init(_ endpoint: Endpoint, _ group: ServiceGroup, _ ended: EndSignal) {
         self.endpoint = endpoint
-        self.running = running
+        self.group = group
+        self.ended = ended
     }
 
     /// Starts to serve the routes; nothing may be added to them afterwards.
@@ -37,21 +40,37 @@ public final class HTTPService: Sendable {
                 availableConnectionsDelegate: MaximumAvailableConnections(connectionLimit)),
             onServerRunning: { channel in report.yield(.success(Endpoint(channel.localAddress) ?? endpoint)) },
             logger: quiet)
-        let running = Task {
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [application], gracefulShutdownSignals: [], logger: quiet))
+        let ended = EndSignal()
+        Task {
             do {
-                try await application.run()
+                try await group.run()
             } catch {
                 report.yield(.failure(SocketError(error, at: endpoint)))
             }
             report.finish()
+            ended.signal()
         }
-        for await result in outcome { return HTTPService(try result.get(), running) }
+        for await result in outcome { return HTTPService(try result.get(), group, ended) }
         throw SocketError(endpoint, code: 0, transport: "tcp")
     }
 
-    /// Closes the port and every connection; returns when that is done.
+    /// Closes the port and idle connections and lets requests in progress end; returns when that is done, or after a
+    /// second: a long poll or an event stream holds nobody up. (Cancelling the service instead can trap in a
+    /// connection that nobody had read from yet.)
     public func stop() async {
-        running.cancel()
-        await running.value
+        await group.triggerGracefulShutdown()
+        let patience = EndSignal()
+        Task { [ended] in
+            await ended.wait()
+            patience.signal()
+        }
+        Task {
+            try? await Task.sleep(for: .seconds(1))
+            patience.signal()
+        }
+        await patience.wait()
     }
 }

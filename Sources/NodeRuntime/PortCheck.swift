@@ -7,8 +7,8 @@ import Profiles
 #endif
 
 /// Finds ports that another process holds before a start that takes seconds goes on: it binds each and lets go again.
-enum PortCheck {
-    static func run(_ common: CommonProfile) throws(NodeFailure) {
+public enum PortCheck {
+    public static func run(_ common: CommonProfile) throws(NodeFailure) {
         var problems: [String] = []
         for (index, listener) in common.sip.listeners.enumerated() {
             if let reason = refusal(listener.endpoint, isStream: listener.transport == .tcp) {

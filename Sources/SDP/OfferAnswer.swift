@@ -43,6 +43,18 @@ public enum NegotiationRefusal: Error, Hashable, Sendable {
     /// An answer without an offer, or with another number of m-lines than the offer (RFC 3264 §6).
     case unexpectedAnswer
 
+    /// For the text of a Warning header.
+    public var words: String {
+        switch self {
+        case .noAudio: "Media type not available: only audio is spoken here"
+        case .transport: "Transport protocol not available: only RTP/AVP is spoken here"
+        case .address: "Incompatible network address formats"
+        case .codec: "Incompatible media format: PCMA and PCMU are spoken here"
+        case .offerPending: "An offer is pending"
+        case .unexpectedAnswer: "The answer does not fit the offer"
+        }
+    }
+
     /// The response to an offer that is refused so.
     public var status: Int { self == .offerPending ? 491 : 488 }
 

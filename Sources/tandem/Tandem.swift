@@ -55,10 +55,10 @@ struct CommandFailure: Error {
     func report() { for line in lines { printToStandardError(line) } }
 }
 
-func printToStandardError(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+func printToStandardError(_ line: String) { try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8)) }
 
 /// Writes at once also where standard output is a pipe: scripts wait for these lines.
-func printNow(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
+func printNow(_ line: String) { try? FileHandle.standardOutput.write(contentsOf: Data((line + "\n").utf8)) }
 
 /// Where a system keeps its store, logs, secrets and prompts.
 struct StateOption: ParsableArguments {

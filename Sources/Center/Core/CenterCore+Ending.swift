@@ -86,6 +86,7 @@ extension CenterCore {
             return
         }
         if call.isAnswered {
+            note(.sip, "BYE to the caller", in: &call)
             send(.bye, headers: kind == .menu ? [] : [(.reason, "SIP;cause=480;text=\"\(detail)\"")], in: &call)
         } else {
             refuseOpenInvite(&call, 480)

@@ -92,7 +92,7 @@ extension CenterCore {
 
     /// RFC 3261 §21.4.26: 488 comes with "a Warning header field explaining why the offer was rejected".
     func warning(of refusal: NegotiationRefusal) -> (HeaderName, String) {
-        (.warning, "\(refusal.warningCode) \(settings.identity.name) \"\(refusal)\"")
+        (.warning, "\(refusal.warningCode) \(settings.identity.name) \"\(refusal.words)\"")
     }
 
     /// Answers the caller's offer, or makes one where the INVITE has none (RFC 3264 §4).

@@ -5,6 +5,7 @@ import Menu
 import NetworkIO
 import NodeRuntime
 import Primitives
+import Routing
 import SIP
 import Session
 import Store
@@ -24,6 +25,8 @@ public enum CenterMail: Sendable {
 public struct CenterReport: Sendable {
     public var calls: Int
     public var limit: Int
+    /// Whether it takes new calls.
+    public var state: NodeState
     public var isIdle: Bool
 }
 
@@ -86,7 +89,8 @@ struct CenterHandler: DatagramHandler {
             core.handle(.unreachable(flow), at: now, into: &actions)
         case .report(let answer):
             return answer(
-                CenterReport(calls: core.callCount, limit: core.settings.callLimit, isIdle: core.isIdle))
+                CenterReport(
+                    calls: core.callCount, limit: core.settings.callLimit, state: core.state, isIdle: core.isIdle))
         case .liveCalls(let answer): return answer(core.liveCalls)
         }
         perform(at: now, into: &outbox)

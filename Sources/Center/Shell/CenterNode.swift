@@ -203,6 +203,7 @@ public final class CenterNode: RunningNode {
             health.degraded.append("the SIP loop takes no messages")
             return health
         }
+        if report.state != .up { health.degraded.append("takes no new calls: \(report.state.rawValue)") }
         if report.calls >= report.limit { health.degraded.append("at its limit of \(report.limit) calls") }
         return health
     }
@@ -223,10 +224,10 @@ public final class CenterNode: RunningNode {
     public func drainAndStop() async {
         loop.mailbox.post(.event(.shutDown))
         log.notice("draining", metadata: ["seconds": "\(profile.drain.components.seconds)"])
-        await waitUntilIdle(for: profile.drain)
+        await wait(for: profile.drain) { $0.calls == 0 }
         loop.mailbox.post(.event(.endAllCalls))
         // The BYEs leave and the records reach the store.
-        await waitUntilIdle(for: .seconds(2))
+        await wait(for: .seconds(2)) { $0.isIdle }
         heartbeat.stop()
         loop.stop()
         await loop.waitUntilStopped()
@@ -236,9 +237,10 @@ public final class CenterNode: RunningNode {
         await store.close()
     }
 
-    private func waitUntilIdle(for limit: Duration) async {
+    /// Until the report says so, or the time is over, or the loop is gone.
+    private func wait(for limit: Duration, until holds: (CenterReport) -> Bool) async {
         let deadline = ContinuousClock.now + limit
-        while ContinuousClock.now < deadline, await report()?.isIdle == false {
+        while ContinuousClock.now < deadline, let report = await report(), !holds(report) {
             try? await Task.sleep(for: .milliseconds(100))
         }
     }

@@ -27,9 +27,9 @@ public struct CenterVoice: Sendable {
         let builder = PromptBuilder(
             catalogue, languages: languages, engines: engines(of: profile), directories: directories)
         let report = await builder.build(progress: progress)
+        guard report.problems.isEmpty else { throw NodeFailure(report.problems.map(\.description), status: 2) }
         let loaded = PromptLoader(directories).load(catalogue, languages: languages)
-        let problems = report.problems + loaded.problems
-        guard problems.isEmpty else { throw NodeFailure(problems.map(\.description), status: 2) }
+        guard loaded.problems.isEmpty else { throw NodeFailure(loaded.problems.map(\.description), status: 2) }
         return CenterVoice(menus: menus, catalogue: catalogue, prompts: loaded)
     }
 

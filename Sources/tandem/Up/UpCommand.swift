@@ -13,19 +13,27 @@ import Routing
 struct Up: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "up", abstract: "Start every profile of a folder as a process of its own.",
-        discussion: "Prints `ready` when every node serves. SIGINT or SIGTERM stops all.")
+        discussion: """
+            Prints `ready` when every node serves. SIGINT or SIGTERM stops all: centers first, which wait for their calls, \
+            a second signal stops at once. SIGHUP is passed on: centers read their menus again.
+            """)
     @Option(help: "Folder of the profiles.") var profiles = "sip-profiles"
     @OptionGroup var state: StateOption
     @Flag(help: "Start a node again that ended without being told to.") var respawn = false
 
     func run() async throws {
+        // A terminal that went away must not end the system.
+        signal(SIGPIPE, SIG_IGN)
         let set = try ProfileFolder.load(profiles)
         let state = StateDirectory(state.directory)
-        do throws(NodeFailure) { try state.prepare() } catch {
+        let supervisor = try Supervisor(set, state: state, respawn: respawn)
+        do throws(NodeFailure) {
+            try state.prepare()
+            try supervisor.refuseIfRunning()
+        } catch {
             throw CommandFailure(lines: error.lines, status: error.status)
         }
         try await PromptsCommand.build(set, folder: profiles, state: state, verbose: false)
-        let supervisor = try Supervisor(set, state: state, respawn: respawn)
         try await supervisor.run()
     }
 }
@@ -60,27 +68,39 @@ final class Supervisor {
         executable = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     }
 
+    /// Says who is in the way before anything is started.
+    func refuseIfRunning() throws(NodeFailure) {
+        for node in nodes {
+            if let pid = livingPid(of: node.name) {
+                throw .failed("up: \(node.name) already runs with pid \(pid); stop it first")
+            }
+        }
+        for node in nodes { try PortCheck.run(node.item.profile.common) }
+    }
+
     func run() async throws {
-        let signals = Signals([SIGTERM, SIGINT, SIGCHLD])
-        for index in nodes.indices { try start(index) }
+        let board = SignalBoard()
         do {
-            try await waitUntilServing()
+            for index in nodes.indices { try start(index) }
+            guard try await waitUntilServing(board) else { return await stopAll(board) }
         } catch {
-            await stopAll()
+            await stopAll(board)
             throw error
         }
         announce()
-        for await signal in signals.received {
-            if signal == SIGCHLD { try collect() } else { break }
+        for await change in board.changes {
+            if board.stops > 0 { break }
+            switch change {
+            case .signal(SIGHUP): for node in nodes { node.process?.send(SIGHUP) }
+            case .signal: collect(board)
+            case .retry(let index): restart(index)
+            }
         }
-        await stopAll()
+        await stopAll(board)
     }
 
     private func start(_ index: Int) throws {
         let node = nodes[index]
-        if let pid = Self.livingPid(in: state.pidFile(of: node.name)) {
-            throw CommandFailure.failed("up: \(node.name) already runs with pid \(pid); stop it first")
-        }
         let process = try ChildProcess.start(
             executable: executable,
             arguments: [node.item.profile.role.rawValue, "--profile", node.item.file, "--state", state.path],
@@ -90,21 +110,34 @@ final class Supervisor {
         nodes[index].starts = nodes[index].starts.filter { $0 > .now - .seconds(60) } + [.now]
     }
 
-    /// The pid in a file, if it is a living tandem node's.
-    private static func livingPid(in file: String) -> pid_t? {
-        guard let text = try? String(contentsOfFile: file, encoding: .utf8),
+    /// The pid in a node's file, if it is a living process of this program that serves a profile.
+    private func livingPid(of node: String) -> pid_t? {
+        guard let text = try? String(contentsOfFile: state.pidFile(of: node), encoding: .utf8),
             let pid = pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)),
+            let program = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/exe"),
+            // A program that was replaced meanwhile shows as "… (deleted)".
+            Self.name(of: program.replacing(" (deleted)", with: "")) == Self.name(of: executable),
             let command = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline"),
-            String(decoding: command, as: UTF8.self).contains("tandem")
+            String(decoding: command, as: UTF8.self).split(separator: "\0").contains("--profile")
         else { return nil }
         return pid
     }
 
+    private static func name(of path: String) -> Substring { path.split(separator: "/").last ?? "" }
+
     /// Every node answers its health page; one that ends meanwhile ends the whole start, with its last words.
-    private func waitUntilServing() async throws {
+    /// False when a signal said to stop.
+    private func waitUntilServing(_ board: SignalBoard) async throws -> Bool {
         var waiting = Array(nodes.indices)
-        let deadline = ContinuousClock.now + .seconds(300)
+        let began = ContinuousClock.now
+        let deadline = began + .seconds(300)
+        var hasSaid = false
         while !waiting.isEmpty {
+            if board.stops > 0 { return false }
+            if !hasSaid, ContinuousClock.now > began + .seconds(10) {
+                hasSaid = true
+                printNow("waiting for \(waiting.map { nodes[$0].name }.joined(separator: ", "))")
+            }
             while let (pid, ending) = ChildProcess.collect() {
                 guard let index = nodes.firstIndex(where: { $0.process?.pid == pid }) else { continue }
                 nodes[index].process = nil
@@ -121,6 +154,7 @@ final class Supervisor {
             }
             if !waiting.isEmpty { try await Task.sleep(for: .milliseconds(50)) }
         }
+        return true
     }
 
     /// Whether a node does its whole work: its health page says so, an access node lacks nothing (it has heard of
@@ -175,41 +209,80 @@ final class Supervisor {
     }
 
     /// Nodes that ended by themselves: said, and started again where that is wanted.
-    private func collect() throws {
+    private func collect(_ board: SignalBoard) {
         while let (pid, ending) = ChildProcess.collect() {
             guard let index = nodes.firstIndex(where: { $0.process?.pid == pid }) else { continue }
             nodes[index].process = nil
             try? FileManager.default.removeItem(atPath: state.pidFile(of: nodes[index].name))
-            let again = respawn && nodes[index].starts.count < Self.startsPerMinute
-            printNow("\(nodes[index].name) \(ending)\(again ? "; starting it again" : "")")
-            if again { try start(index) }
+            guard respawn else {
+                printNow("\(nodes[index].name) \(ending)")
+                continue
+            }
+            if nodes[index].starts.count < Self.startsPerMinute {
+                printNow("\(nodes[index].name) \(ending); starting it again")
+                restart(index)
+            } else {
+                printNow("\(nodes[index].name) \(ending); \(Self.startsPerMinute) starts in a minute, the next in 60 s")
+                board.retry(index, after: .seconds(60))
+            }
         }
     }
 
-    /// Entrances first, so that nobody is sent to a node that is going; each is given its time to drain.
-    private func stopAll() async {
-        for node in nodes.reversed() {
-            if let process = node.process {
-                process.send(SIGTERM)
-            } else if let pid = Self.livingPid(in: state.pidFile(of: node.name)) {
-                // Killed and started again by hand: it belongs to this system all the same.
-                kill(pid, SIGTERM)
-            }
-        }
-        let limit =
-            nodes.map { node -> Duration in
-                if case .center(let center) = node.item.profile { center.drain + .seconds(5) } else { .seconds(10) }
-            }.max() ?? .seconds(10)
-        let deadline = ContinuousClock.now + limit
-        while nodes.contains(where: { $0.process != nil }), ContinuousClock.now < deadline {
-            while let (pid, _) = ChildProcess.collect() {
-                for index in nodes.indices where nodes[index].process?.pid == pid {
-                    nodes[index].process = nil
-                    try? FileManager.default.removeItem(atPath: state.pidFile(of: nodes[index].name))
+    private func restart(_ index: Int) {
+        guard nodes[index].process == nil, livingPid(of: nodes[index].name) == nil else { return }
+        do { try start(index) } catch { printNow("\(nodes[index].name) cannot be started: \(error)") }
+    }
+
+    /// Centers first: they take no new calls and wait for the others to end, which still come through access. Then
+    /// access, then the masters. A second signal ends everybody at once.
+    private func stopAll(_ board: SignalBoard) async {
+        let stopsBefore = board.stops
+        for roles in [[NodeRole.center, .seats], [.access], [.master]] {
+            let group = nodes.indices.filter { roles.contains(nodes[$0].item.profile.role) }
+            var pids = Set<pid_t>()
+            for index in group {
+                if let process = nodes[index].process {
+                    pids.insert(process.pid)
+                } else if let pid = livingPid(of: nodes[index].name) {
+                    // Killed and started again by hand: it belongs to this system all the same.
+                    pids.insert(pid)
                 }
             }
-            try? await Task.sleep(for: .milliseconds(50))
+            for pid in pids { kill(pid, SIGTERM) }
+            await waitForEnd(of: pids, within: patience(of: group), board, hurriedAfter: stopsBefore)
+            for index in group where nodes[index].process == nil || !pids.contains(nodes[index].process?.pid ?? 0) {
+                try? FileManager.default.removeItem(atPath: state.pidFile(of: nodes[index].name))
+            }
         }
-        for index in nodes.indices { nodes[index].process?.send(SIGKILL) }
+    }
+
+    private func patience(of group: [Int]) -> Duration {
+        group.map { index -> Duration in
+            if case .center(let center) = nodes[index].item.profile {
+                center.drain + .seconds(10)
+            } else {
+                .seconds(10)
+            }
+        }.max() ?? .zero
+    }
+
+    private func waitForEnd(
+        of pids: Set<pid_t>, within patience: Duration, _ board: SignalBoard, hurriedAfter stops: Int
+    ) async {
+        let deadline = ContinuousClock.now + patience
+        var isHurried = false
+        var living = pids
+        while !living.isEmpty, ContinuousClock.now < deadline {
+            while let (pid, _) = ChildProcess.collect() {
+                for index in nodes.indices where nodes[index].process?.pid == pid { nodes[index].process = nil }
+            }
+            living = living.filter { kill($0, 0) == 0 }
+            if board.stops > stops, !isHurried {
+                isHurried = true
+                for pid in living { kill(pid, SIGTERM) }
+            }
+            if !living.isEmpty { try? await Task.sleep(for: .milliseconds(20)) }
+        }
+        for pid in living { kill(pid, SIGKILL) }
     }
 }
