@@ -77,7 +77,7 @@ final class Bench {
 
 @Suite struct MediaLoopHandlerTests {
     @Test(arguments: [10, 20, 30, 40, 50, 60]) func everyFrameLengthIsPaced(ptime: Int) throws {
-        let bench = Bench(ports: 42_000 + UInt16(ptime) * 2)
+        let bench = Bench(ports: 26_000 + UInt16(ptime) * 2)
         let phone = try Phone()
         let stream = try bench.open()
         bench.command(.apply(phone.agreement(ptime: ptime)), stream.id)
@@ -94,7 +94,7 @@ final class Bench {
     }
 
     @Test func streamsShareTwoSlicesEvenly() throws {
-        let bench = Bench(ports: 42_200)
+        let bench = Bench(ports: 26_200)
         let phones = try (0..<6).map { _ in try Phone() }
         for phone in phones { bench.command(.apply(phone.agreement()), try bench.open().id) }
         bench.run(milliseconds: 40)
@@ -105,7 +105,7 @@ final class Bench {
     }
 
     @Test func playsTellsAndFallsSilent() throws {
-        let bench = Bench(ports: 42_240)
+        let bench = Bench(ports: 26_240)
         let phone = try Phone()
         let stream = try bench.open()
         bench.command(.apply(phone.agreement()), stream.id)
@@ -121,7 +121,7 @@ final class Bench {
 
     @Test func echoComesBackWithinFortyMilliseconds() throws {
         for frame in [20, 60] {
-            let bench = Bench(ports: frame == 20 ? 42_260 : 42_280)
+            let bench = Bench(ports: frame == 20 ? 26_260 : 26_280)
             let phone = try Phone()
             let stream = try bench.open()
             bench.command(.apply(phone.agreement(ptime: frame)), stream.id)
@@ -139,7 +139,7 @@ final class Bench {
 
     @Test func digitsAreReadWithinTwentyMillisecondsAtEveryFrameLength() throws {
         for (index, frame) in [20, 60].enumerated() {
-            let bench = Bench(ports: 42_300 + UInt16(index) * 20)
+            let bench = Bench(ports: 26_300 + UInt16(index) * 20)
             let phone = try Phone()
             let stream = try bench.open()
             bench.command(.apply(phone.agreement(ptime: frame)), stream.id)
@@ -152,7 +152,7 @@ final class Bench {
     }
 
     @Test func aLateTickSendsThreePacketsAtMostAndCountsTheRest() throws {
-        let bench = Bench(ports: 42_340)
+        let bench = Bench(ports: 26_340)
         let phone = try Phone()
         bench.command(.apply(phone.agreement()), try bench.open().id)
         bench.run(milliseconds: 40)
@@ -175,7 +175,7 @@ final class Bench {
     }
 
     @Test func aStandstillMutesUntilTheNodeIsSureAgain() throws {
-        let bench = Bench(ports: 42_360, mutesAfter: .milliseconds(400))
+        let bench = Bench(ports: 26_360, mutesAfter: .milliseconds(400))
         let phone = try Phone()
         bench.command(.apply(phone.agreement()), try bench.open().id)
         bench.run(milliseconds: 40)
@@ -190,7 +190,7 @@ final class Bench {
     }
 
     @Test func reportsGoOutAboutEveryFiveSecondsAndGoodbyeAtTheEnd() throws {
-        let bench = Bench(ports: 42_380)
+        let bench = Bench(ports: 26_380)
         let phone = try Phone()
         let stream = try bench.open()
         bench.command(.apply(phone.agreement()), stream.id)
@@ -209,7 +209,7 @@ final class Bench {
     }
 
     @Test func closedStreamsGiveTheirPortsBackAndHearNothing() throws {
-        let bench = Bench(ports: 42_400)
+        let bench = Bench(ports: 26_400)
         let phone = try Phone()
         let first = try bench.open()
         let second = try bench.open()
@@ -231,7 +231,7 @@ final class Bench {
     }
 
     @Test func aFloodAtOnePortDoesNotHoldUpTheOthers() throws {
-        let bench = Bench(ports: 42_420)
+        let bench = Bench(ports: 26_420)
         let (phone, attacker) = (try Phone(), try Phone())
         let (first, second) = (try bench.open(), try bench.open())
         bench.command(.apply(attacker.agreement()), first.id)
