@@ -14,11 +14,6 @@ public struct LoopConfiguration: Sendable {
     public var batchSize = 64
     /// Longer datagrams are thrown away and counted.
     public var datagramLimit = 65_536
-    /// Under load (a round that found several datagrams) the loop lets so much time pass before the next round, so that
-    /// one wake-up, one system call each way and one set of warm caches serve more of them; like the interrupt
-    /// coalescing of network cards it trades this much delay for throughput. Zero never waits, and a lone datagram is
-    /// always served at once.
-    public var gathering: Duration = .zero
     /// The most connected sockets a handler may have open.
     public var socketLimit = 256
     /// From how long a standstill on the handler is told of it. Below 100 ms the loop's own idle rounds

@@ -52,9 +52,7 @@ struct LoopRunner: ~Copyable {
             let now = NodeClock.now()
             noteTime(now)
             deliverFailures(now)
-            let receivedBefore = received
             for index in 0..<ready { handle(events[index], now) }
-            let isBusy = received &- receivedBefore > 1
             work.deliverMessages(now: now, into: &outbox)
             if let deadline, deadline <= now { work.fire(now: now, into: &outbox) }
             let ends = stop.isRaised || outbox.wantsStop
@@ -63,16 +61,7 @@ struct LoopRunner: ~Copyable {
             report(now)
             if ends { return }
             deadline = work.nextDeadline()
-            if isBusy { gather(since: now) }
         }
-    }
-
-    /// Lets datagrams gather where they come faster than one a round; see `LoopConfiguration.gathering`.
-    private mutating func gather(since roundBegan: MonotonicTime) {
-        guard configuration.gathering > .zero else { return }
-        let end = min(roundBegan + configuration.gathering, deadline ?? .distantFuture)
-        let rest = end - NodeClock.now()
-        if rest > .zero { cdg_sleep_until(cdg_monotonic_time() + rest.wholeNanoseconds) }
     }
 
     /// Sleeps until there is something to do; how many events there are.

@@ -69,7 +69,6 @@ public final class AccessNode: RunningNode {
                 }, published: published, setUpTimes: setUpTimes)
             var configuration = LoopConfiguration(name: "sip", listeners: settings.udp.map(\.local))
             configuration.mailboxCapacity = 65_536
-            configuration.gathering = .milliseconds(1)
             loop = try DatagramLoop.start(configuration) { _ in AccessHandler(core: core, around: around) }
             late.open(loop.mailbox)
             for (index, listener) in settings.tcp.enumerated() {
