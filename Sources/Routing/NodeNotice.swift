@@ -1,4 +1,4 @@
-/// The value of a `Tandem-Node` header: `center-a;incarnation=k3f9x2;fenced=k3f9x1;want=draining`.
+/// The value of a `Tandem-Node` header: `center-a;incarnation=k3f9x2;fenced=k3f9x1;want=draining;leader=7`.
 ///
 /// In an answer to a ping a node signs with its name and its own incarnation. In a ping it is what the master holds true
 /// of the node that it pings, so that a node that was frozen or cut off learns whether it still counts, and what its
@@ -12,14 +12,19 @@ public struct NodeNotice: Hashable, Sendable {
     public var fenced: String?
     /// What the operator wants of the node; nil when nothing is said.
     public var want: AdministrativeState?
+    /// The epoch under which the sender leads; nil when it stands by or the store is silent to it. What a leader of a
+    /// lower epoch than one heard before wants or says is dead does not count (TAKEOVER.md, Identity and ownership).
+    public var leader: UInt64?
 
     public init(
-        node: String, incarnation: String? = nil, fenced: String? = nil, want: AdministrativeState? = nil
+        node: String, incarnation: String? = nil, fenced: String? = nil, want: AdministrativeState? = nil,
+        leader: UInt64? = nil
     ) {
         self.node = node
         self.incarnation = incarnation
         self.fenced = fenced
         self.want = want
+        self.leader = leader
     }
 
     /// Longer values are not read.
@@ -46,6 +51,9 @@ public struct NodeNotice: Hashable, Sendable {
             case "want":
                 guard want == nil else { return nil }
                 want = AdministrativeState(rawValue: value)
+            case "leader":
+                guard leader == nil, let epoch = UInt64(value) else { return nil }
+                leader = epoch
             default: continue
             }
         }
@@ -57,16 +65,17 @@ public struct NodeNotice: Hashable, Sendable {
         if let incarnation { text += ";incarnation=\(incarnation)" }
         if let fenced { text += ";fenced=\(fenced)" }
         if let want { text += ";want=\(want.rawValue)" }
+        if let leader { text += ";leader=\(leader)" }
         return text
     }
 
     /// Lower-case base 36, 1 to 16 digits.
-    private static func isIncarnation(_ text: String) -> Bool {
+    static func isIncarnation(_ text: String) -> Bool {
         (1...16).contains(text.utf8.count)
             && text.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) }
     }
 
-    private static func trim(_ text: some StringProtocol) -> some StringProtocol {
+    static func trim(_ text: some StringProtocol) -> some StringProtocol {
         var text = text[...]
         while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
         while let last = text.last, last == " " || last == "\t" { text.removeLast() }

@@ -7,7 +7,8 @@ public import Primitives
 public struct ForwardingEdit: Sendable {
     /// Headers that only count inside the trust domain; removed from what comes from outside it.
     public static let untrusted: HeaderNameSet = [
-        .tandemSession, .tandemLoad, .tandemNode, .pAssertedIdentity, .userToUser,
+        .tandemSession, .tandemLoad, .tandemNode, .tandemPeers, .tandemTakeover, .tandemHandover, .pAssertedIdentity,
+        .userToUser,
     ]
 
     /// Becomes the topmost Via.

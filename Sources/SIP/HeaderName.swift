@@ -8,8 +8,9 @@ public enum HeaderName: Hashable, Sendable {
     case acceptEncoding, acceptLanguage, allowEvents, authorization, contentDisposition, contentLanguage, date
     case minExpires, proxyAuthenticate, proxyAuthorization, referTo, referredBy, subject, subscriptionState, timestamp
     case wwwAuthenticate
-    /// Tandem's own headers, only between nodes: `Tandem-Session`, `Tandem-Load`, `Tandem-Node`.
-    case tandemSession, tandemLoad, tandemNode
+    /// Tandem's own headers, only between nodes: `Tandem-Session`, `Tandem-Load`, `Tandem-Node`, `Tandem-Peers`,
+    /// `Tandem-Takeover`, `Tandem-Handover`.
+    case tandemSession, tandemLoad, tandemNode, tandemPeers, tandemTakeover, tandemHandover
     /// Lower-case, and none of the names above.
     case other(String)
 
@@ -20,8 +21,8 @@ public enum HeaderName: Hashable, Sendable {
         .expires, .from, .maxForwards, .minExpires, .minSE, .pAssertedIdentity, .proxyAuthenticate,
         .proxyAuthorization, .proxyRequire, .rack, .reason, .recordRoute, .referTo, .referredBy, .require,
         .retryAfter, .route, .rseq, .server, .sessionExpires, .sessionID, .subject, .subscriptionState, .supported,
-        .tandemLoad, .tandemNode, .tandemSession, .timestamp, .to, .unsupported, .userAgent, .userToUser, .via,
-        .warning, .wwwAuthenticate,
+        .tandemHandover, .tandemLoad, .tandemNode, .tandemPeers, .tandemSession, .tandemTakeover, .timestamp, .to,
+        .unsupported, .userAgent, .userToUser, .via, .warning, .wwwAuthenticate,
     ]
 
     /// RFC 3261 §7.3.3 and the registry of compact forms.
@@ -74,9 +75,12 @@ public enum HeaderName: Hashable, Sendable {
         case .subject: .known("Subject")
         case .subscriptionState: .known("Subscription-State")
         case .supported: .known("Supported")
+        case .tandemHandover: .known("Tandem-Handover")
         case .tandemLoad: .known("Tandem-Load")
         case .tandemNode: .known("Tandem-Node")
+        case .tandemPeers: .known("Tandem-Peers")
         case .tandemSession: .known("Tandem-Session")
+        case .tandemTakeover: .known("Tandem-Takeover")
         case .timestamp: .known("Timestamp")
         case .to: .known("To")
         case .unsupported: .known("Unsupported")

@@ -74,6 +74,9 @@ extension HeaderName {
         case .via: 48
         case .warning: 49
         case .wwwAuthenticate: 50
+        case .tandemPeers: 51
+        case .tandemTakeover: 52
+        case .tandemHandover: 53
         case .other: nil
         }
     }

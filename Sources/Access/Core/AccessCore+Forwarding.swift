@@ -142,7 +142,9 @@ extension AccessCore {
             ? Self.internalHeaders : ForwardingEdit.untrusted
     }
 
-    private static let internalHeaders: HeaderNameSet = [.tandemSession, .tandemLoad, .tandemNode]
+    private static let internalHeaders: HeaderNameSet = [
+        .tandemSession, .tandemLoad, .tandemNode, .tandemPeers, .tandemTakeover, .tandemHandover,
+    ]
 
     /// How to reach a center.
     mutating func ways(of center: CenterIndex) -> CenterWays {
