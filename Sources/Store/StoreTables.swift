@@ -82,8 +82,14 @@ enum StoreKey: String, Sendable {
     case lastProbe = "last-probe"
 }
 
-/// The schema that this program writes. A minor step only adds; a store of a newer major is refused.
+/// The schema that this program writes, the same on every engine. A minor step only adds, so that programs of an older
+/// release go on working on the same store; a store of a newer major is refused.
+///
+/// | | |
+/// |---|---|
+/// | 1.0 | as first released |
+/// | 1.1 | a node says on which machine and in which boot it runs |
 enum StoreSchema {
     static let major = 1
-    static let minor = 0
+    static let minor = 1
 }

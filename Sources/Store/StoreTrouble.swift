@@ -3,7 +3,8 @@ import Primitives
 /// Why a store cannot be used, for replies, `/health` and alarms.
 public struct StoreTrouble: Error, Sendable, Hashable, CustomStringConvertible {
     public enum Kind: String, Sendable, Hashable, CaseIterable {
-        /// Another process holds the file.
+        /// Another process holds the file, or the rows. A fence is answered so after 100 ms, other awaited writes after
+        /// a second; ending the process that is judged down sets the lock free.
         case locked
         case full
         case corrupt

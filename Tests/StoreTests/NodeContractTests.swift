@@ -141,5 +141,10 @@ import Testing
         #expect(NodeRow.commonCheckpointVersion(of: [try row(0...0)]) == 0)
         #expect(NodeRow.commonCheckpointVersion(of: [try row(0...0, fenced: true)]) == Checkpoint.currentVersion)
         #expect(NodeRow.commonCheckpointVersion(of: [try row(2...3)]) == nil)
+        let gone = try row(0...0)
+        #expect(NodeRow.commonCheckpointVersion(of: [gone], heardSince: Given.start) == 0)
+        #expect(
+            NodeRow.commonCheckpointVersion(of: [gone], heardSince: Given.start + .seconds(1))
+                == Checkpoint.currentVersion)
     }
 }

@@ -133,6 +133,27 @@ import Testing
         #expect(refused.detail.contains("2.0"))
     }
 
+    /// A file as release 1.0 left it, with a node in it.
+    @Test func anOlderMinorSchemaIsExtendedAndKeepsItsRows() throws {
+        _ = try SQLiteEngine(path: scratch.file)
+        let queue = try DatabaseQueue(path: scratch.file)
+        try queue.writeWithoutTransaction { db in
+            try db.execute(sql: "ALTER TABLE nodes DROP COLUMN host")
+            try db.execute(sql: "ALTER TABLE nodes DROP COLUMN boot_id")
+            try db.execute(
+                sql: "INSERT INTO nodes VALUES ('center-a', 'i1', 'center', 1, 2, '127.0.0.1:8081', 1, 1, 3, 4)")
+            try db.execute(sql: "PRAGMA user_version = 1000")
+        }
+        var engine = try SQLiteEngine(path: scratch.file)
+        guard case .nodes(let rows) = ask(.nodes, &engine) else { return unexpectedReply() }
+        #expect(rows.map(\.registration.machine) == [.unknown])
+        let registration = Given.registration(try Given.node("center-a", "i2"))
+        #expect(ask(.register(registration), &engine) == .done)
+        guard case .nodes(let next) = ask(.nodes, &engine) else { return unexpectedReply() }
+        #expect(next.map(\.registration) == [registration])
+        #expect(try queue.read { try Int.fetchOne($0, sql: "PRAGMA user_version") } == SQLiteSchema.version)
+    }
+
     @Test func aDatabaseOfAnotherProgramIsLeftAlone() throws {
         let queue = try DatabaseQueue(path: scratch.file)
         try queue.write { try $0.execute(sql: "CREATE TABLE theirs (x)") }

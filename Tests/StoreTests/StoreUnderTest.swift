@@ -74,7 +74,8 @@ enum Given {
 
     static func registration(_ identity: NodeIdentity, role: NodeRole = .center) -> NodeRegistration {
         NodeRegistration(
-            identity: identity, role: role, pid: 4711, processStart: 12_345, httpAddress: "127.0.0.1:8081")
+            identity: identity, role: role, pid: 4711, processStart: 12_345, httpAddress: "127.0.0.1:8081",
+            checkpointVersions: 1...2, machine: MachineIdentity(host: "bank-1", bootID: "boot-1"))
     }
 
     static func session(_ seed: UInt64) -> SessionID {

@@ -16,11 +16,17 @@ enum SQLiteSchema {
         try db.inTransaction(.immediate) {
             // Another process may have been faster since.
             if try check(db) { return .commit }
-            for statement in base { try db.execute(sql: statement) }
-            try db.execute(
-                sql: "INSERT INTO store_values (key, value) VALUES (?, ?)",
-                arguments: [StoreKey.storeID.rawValue, storeID])
-            try db.execute(sql: "PRAGMA application_id = \(applicationID)")
+            let found = try db.first("PRAGMA user_version")?.small(0) ?? 0
+            if found == 0 {
+                for statement in base { try db.execute(sql: statement) }
+                try db.execute(
+                    sql: "INSERT INTO store_values (key, value) VALUES (?, ?)",
+                    arguments: [StoreKey.storeID.rawValue, storeID])
+                try db.execute(sql: "PRAGMA application_id = \(applicationID)")
+            }
+            for (step, statements) in steps.enumerated() where found < StoreSchema.major * 1000 + step + 1 {
+                for statement in statements { try db.execute(sql: statement) }
+            }
             try db.execute(sql: "PRAGMA user_version = \(version)")
             return .commit
         }
@@ -47,6 +53,15 @@ enum SQLiteSchema {
         return found >= version
     }
 
+    /// What each minor version after 1.0 added, in order.
+    private static let steps: [[String]] = [
+        [
+            "ALTER TABLE nodes ADD COLUMN host TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE nodes ADD COLUMN boot_id TEXT NOT NULL DEFAULT ''",
+        ]
+    ]
+
+    /// Schema 1.0.
     private static let base = [
         "CREATE TABLE store_values (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
         """

@@ -39,7 +39,7 @@ struct SQLiteTables {
 extension SQLiteTables {
     private static let nodeColumns = """
         name, incarnation, role, pid, process_start, http_address, checkpoint_low, checkpoint_high, registered_ms,
-        heartbeat_ms
+        heartbeat_ms, host, boot_id
         """
 
     private static func storedNode(_ row: SQLiteRow) throws -> StoredNode {
@@ -49,7 +49,8 @@ extension SQLiteTables {
                 identity: try identity(name: row.text(0), incarnation: row.text(1)), role: try row.raw(2),
                 pid: Int32(truncatingIfNeeded: try row.integer(3)),
                 processStart: UInt64(bitPattern: try row.integer(4)), httpAddress: try row.text(5),
-                checkpointVersions: low...max(low, try row.small(7))),
+                checkpointVersions: low...max(low, try row.small(7)),
+                machine: MachineIdentity(host: try row.text(10), bootID: try row.text(11))),
             registered: WallTime(milliseconds: try row.integer(8)),
             lastHeartbeat: WallTime(milliseconds: try row.integer(9)))
     }
@@ -61,12 +62,13 @@ extension SQLiteTables {
     func put(_ node: StoredNode) throws {
         let registration = node.registration
         try db.change(
-            "INSERT OR REPLACE INTO nodes (\(Self.nodeColumns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO nodes (\(Self.nodeColumns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 registration.identity.name, registration.identity.incarnation, registration.role.rawValue,
                 Int64(registration.pid), Int64(bitPattern: registration.processStart), registration.httpAddress,
                 registration.checkpointVersions.lowerBound, registration.checkpointVersions.upperBound,
-                node.registered.milliseconds, node.lastHeartbeat.milliseconds,
+                node.registered.milliseconds, node.lastHeartbeat.milliseconds, registration.machine.host,
+                registration.machine.bootID,
             ])
     }
 
