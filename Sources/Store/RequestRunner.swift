@@ -11,7 +11,7 @@ struct RequestRunner<Tables: StoreTables> {
         case .register, .heartbeat, .fence, .nodes, .administer, .administrativeChanges, .acquireLease, .releaseLease:
             return try runNodes(request, at: now, on: &tables)
         case .open, .checkpoint, .end, .claim, .markCallerEnded, .session, .sessionsByCallID, .sessionsOwned,
-            .appendTimeline:
+            .sessionOwners, .appendTimeline:
             return try runSessions(request, at: now, on: &tables)
         case .bank, .bankResult, .seed, .setAccountStatus, .bindPINKey, .accounts, .transfers, .attempts, .audit:
             return try runBank(request, at: now, on: &tables)
@@ -32,10 +32,10 @@ struct RequestRunner<Tables: StoreTables> {
         case .register(let registration):
             if try tables.isFenced(registration.identity) { return .fenced }
             // A restarted node is another node: what its earlier life still writes must not count.
-            if let earlier = try tables.node(named: registration.identity.name)?.registration.identity,
-                earlier != registration.identity
+            if let earlier = try tables.node(named: registration.identity.name),
+                earlier.registration.identity != registration.identity
             {
-                try tables.fence(earlier, at: now.wall)
+                try tables.fence(earlier.registration.identity, at: earlier.lastHeartbeat)
             }
             try tables.put(StoredNode(registration: registration, registered: now.wall, lastHeartbeat: now.wall))
             return .done
@@ -44,7 +44,9 @@ struct RequestRunner<Tables: StoreTables> {
             return try tables.setHeartbeat(of: identity, at: now.wall) ? .done : .notFound
         case .fence(let identity, let term):
             guard try holds(term, on: &tables) else { return .staleLeader }
-            if try !tables.isFenced(identity) { try tables.fence(identity, at: now.wall) }
+            if try !tables.isFenced(identity) {
+                try tables.fence(identity, at: try lastHeartbeat(of: identity, on: &tables) ?? now.wall)
+            }
             return .done
         case .nodes:
             let states = try tables.administrativeStates()
@@ -91,6 +93,13 @@ struct RequestRunner<Tables: StoreTables> {
         return .lease(Lease(term: term, remaining: duration))
     }
 
+    private func lastHeartbeat(of identity: NodeIdentity, on tables: inout Tables) throws -> WallTime? {
+        guard let node = try tables.node(named: identity.name), node.registration.identity == identity else {
+            return nil
+        }
+        return node.lastHeartbeat
+    }
+
     private func holds(_ term: LeaderTerm?, on tables: inout Tables) throws -> Bool {
         guard let term else { return true }
         return try tables.lease(named: term.lease)?.term == term
@@ -124,6 +133,13 @@ struct RequestRunner<Tables: StoreTables> {
             return .sessions(try tables.sessions(callID: callID, limit: 8))
         case .sessionsOwned(let node, let limit):
             return .sessionHeads(try tables.sessionHeads(ownedBy: node, limit: Self.bounded(limit)))
+        case .sessionOwners(let limit):
+            return .sessionOwners(
+                try tables.sessionOwners(limit: Self.bounded(limit)).map { owner in
+                    SessionOwner(
+                        identity: owner.identity, sessions: owner.sessions, isFenced: owner.fencedAt != nil,
+                        lastHeard: try lastHeartbeat(of: owner.identity, on: &tables) ?? owner.fencedAt)
+                })
         case .appendTimeline(let id, let entries):
             try tables.append(entries, to: id, limit: StoreRequest.timelineLimit)
             return .done

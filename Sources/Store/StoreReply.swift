@@ -24,6 +24,7 @@ public enum StoreReply: Sendable, Equatable {
     case claimed(StoredSession)
     case sessions([StoredSession])
     case sessionHeads([SessionHead])
+    case sessionOwners([SessionOwner])
     case nodes([NodeRow])
     case administrativeChanges([AdministrativeChange])
     case lease(Lease)
@@ -70,6 +71,23 @@ public struct SessionHead: Sendable, Hashable {
         self.ownership = ownership
         self.started = started
         self.hasPendingOperation = hasPendingOperation
+    }
+}
+
+/// An incarnation that owns sessions.
+public struct SessionOwner: Sendable, Hashable {
+    public var identity: NodeIdentity
+    /// How many it owns.
+    public var sessions: Int
+    public var isFenced: Bool
+    /// Its last heartbeat; nil if it never had one.
+    public var lastHeard: WallTime?
+
+    public init(identity: NodeIdentity, sessions: Int, isFenced: Bool, lastHeard: WallTime?) {
+        self.identity = identity
+        self.sessions = sessions
+        self.isFenced = isFenced
+        self.lastHeard = lastHeard
     }
 }
 

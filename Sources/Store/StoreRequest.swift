@@ -93,6 +93,9 @@ public enum StoreRequest: Sendable, Equatable {
     case sessionsByCallID(String)
     /// `.sessionHeads` of one owner: pending bank operations first, then the oldest.
     case sessionsOwned(by: NodeIdentity, limit: Int)
+    /// `.sessionOwners`: every incarnation that owns sessions, by name. Cheap enough to be asked while calls are being
+    /// taken over.
+    case sessionOwners(limit: Int)
     /// `.done`. Not awaited: batched.
     case appendTimeline(SessionID, [TimelineEntry])
 
@@ -157,8 +160,8 @@ enum RequestClass {
 extension StoreRequest {
     var requestClass: RequestClass {
         switch self {
-        case .nodes, .administrativeChanges, .session, .sessionsByCallID, .sessionsOwned, .menu, .identity, .liveCalls,
-            .call, .callRecords, .accounts, .transfers, .attempts, .audit:
+        case .nodes, .administrativeChanges, .session, .sessionsByCallID, .sessionsOwned, .sessionOwners, .menu,
+            .identity, .liveCalls, .call, .callRecords, .accounts, .transfers, .attempts, .audit:
             .query
         case .register, .fence, .administer, .acquireLease, .releaseLease, .open, .claim, .markCallerEnded, .bank,
             .bankResult, .seed, .setAccountStatus, .bindPINKey, .putMenu, .prune, .end:

@@ -10,6 +10,14 @@ struct StoredNode: Hashable, Sendable {
     var lastHeartbeat: WallTime
 }
 
+/// An incarnation that owns sessions, as they and the fences say.
+struct StoredOwner: Hashable, Sendable {
+    var identity: NodeIdentity
+    var sessions: Int
+    /// The time in its fence; nil while it has none.
+    var fencedAt: WallTime?
+}
+
 /// A lease as it is kept: whoever reads it decides by the clock of the boot it was written in.
 struct StoredLease: Hashable, Sendable {
     var term: LeaderTerm
@@ -29,6 +37,7 @@ protocol StoreTables: LedgerTables {
     mutating func setHeartbeat(of identity: NodeIdentity, at time: WallTime) throws -> Bool
     mutating func allNodes() throws -> [StoredNode]
     mutating func isFenced(_ identity: NodeIdentity) throws -> Bool
+    /// `time` is when the incarnation was heard last, as far as that is known: its row goes when the next one registers.
     mutating func fence(_ identity: NodeIdentity, at time: WallTime) throws
     mutating func administrativeStates() throws -> [String: AdministrativeState]
     mutating func insert(_ change: AdministrativeChange) throws
@@ -41,6 +50,8 @@ protocol StoreTables: LedgerTables {
     mutating func session(_ id: SessionID) throws -> StoredSession?
     mutating func sessions(callID: String, limit: Int) throws -> [StoredSession]
     mutating func sessionHeads(ownedBy node: NodeIdentity, limit: Int) throws -> [SessionHead]
+    /// By name and incarnation.
+    mutating func sessionOwners(limit: Int) throws -> [StoredOwner]
     mutating func insert(_ write: SessionWrite) throws
     /// One conditional write: false unless owner, incarnation and epoch match and the incarnation is not fenced.
     mutating func update(_ write: SessionWrite) throws -> Bool

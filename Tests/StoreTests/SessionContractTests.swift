@@ -169,6 +169,48 @@ import Testing
         #expect(two == Array(heads.prefix(2)))
     }
 
+    @Test(arguments: EngineKind.allCases) func ownersOfSessionsAreCountedFencedOnesToo(_ kind: EngineKind) throws {
+        var store = try StoreUnderTest(kind)
+        let (a, b) = (try Given.node("center-a"), try Given.node("center-b"))
+        #expect(store.ask(.sessionOwners(limit: 9)) == .sessionOwners([]))
+        _ = store.ask(.register(Given.registration(a)))
+        let registered = store.now
+        for seed in 1...3 { _ = store.ask(.open(Given.write(Given.checkpoint(UInt64(seed)), a))) }
+        _ = store.ask(.open(Given.write(Given.checkpoint(4), b)))
+        var owners = [
+            SessionOwner(identity: a, sessions: 3, isFenced: false, lastHeard: registered.wall),
+            SessionOwner(identity: b, sessions: 1, isFenced: false, lastHeard: nil),
+        ]
+        #expect(store.ask(.sessionOwners(limit: 9)) == .sessionOwners(owners))
+        #expect(store.ask(.sessionOwners(limit: 1)) == .sessionOwners([owners[0]]))
+        #expect(store.ask(.fence(a, under: nil)) == .done)
+        _ = store.ask(.claim(Given.session(1), from: Ownership(node: a), by: b, ground: .fenced))
+        owners = [
+            SessionOwner(identity: a, sessions: 2, isFenced: true, lastHeard: registered.wall),
+            SessionOwner(identity: b, sessions: 2, isFenced: false, lastHeard: nil),
+        ]
+        #expect(store.ask(.sessionOwners(limit: 9)) == .sessionOwners(owners))
+    }
+
+    /// A machine that was off does not call yesterday's ports: how long an owner has been silent must outlive the row
+    /// that its next life overwrites.
+    @Test(arguments: EngineKind.allCases) func whenAnOwnerWasHeardLastOutlivesItsNextRegistration(_ kind: EngineKind)
+        throws
+    {
+        var store = try StoreUnderTest(kind)
+        let (old, new) = (try Given.node("center-a", "k1"), try Given.node("center-a", "k2"))
+        _ = store.ask(.register(Given.registration(old)))
+        _ = store.ask(.open(Given.write(Given.checkpoint(1), old)))
+        store.pass(.seconds(5))
+        _ = store.ask(.heartbeat(old))
+        let heard = store.now
+        store.pass(.seconds(3_600))
+        _ = store.ask(.register(Given.registration(new)))
+        #expect(
+            store.ask(.sessionOwners(limit: 9))
+                == .sessionOwners([SessionOwner(identity: old, sessions: 1, isFenced: true, lastHeard: heard.wall)]))
+    }
+
     @Test(arguments: EngineKind.allCases) func liveCallsAreListedOldestFirst(_ kind: EngineKind) throws {
         var store = try StoreUnderTest(kind)
         let node = try Given.node("center-a")

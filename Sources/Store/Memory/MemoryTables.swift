@@ -18,7 +18,7 @@ struct MemoryTables: StoreTables, Sendable {
 
     private var values: [StoreKey: String]
     private var nodes: [String: StoredNode] = [:]
-    private var fences: Set<NodeIdentity> = []
+    private var fences: [NodeIdentity: WallTime] = [:]
     private var states: [String: AdministrativeState] = [:]
     private var changes: [AdministrativeChange] = []
     private var leases: [String: StoredLease] = [:]
@@ -47,8 +47,10 @@ struct MemoryTables: StoreTables, Sendable {
         nodes.values.sorted { $0.registration.identity.name < $1.registration.identity.name }
     }
 
-    func isFenced(_ identity: NodeIdentity) -> Bool { fences.contains(identity) }
-    mutating func fence(_ identity: NodeIdentity, at time: WallTime) { fences.insert(identity) }
+    func isFenced(_ identity: NodeIdentity) -> Bool { fences[identity] != nil }
+    mutating func fence(_ identity: NodeIdentity, at time: WallTime) {
+        if fences[identity] == nil { fences[identity] = time }
+    }
     func administrativeStates() -> [String: AdministrativeState] { states }
 
     mutating func insert(_ change: AdministrativeChange) {
@@ -89,6 +91,15 @@ struct MemoryTables: StoreTables, Sendable {
                 if left.hasPendingOperation != right.hasPendingOperation { return left.hasPendingOperation }
                 return (left.started, left.id) < (right.started, right.id)
             }.prefix(limit))
+    }
+
+    func sessionOwners(limit: Int) -> [StoredOwner] {
+        var owners: [NodeIdentity: Int] = [:]
+        for row in sessions.values { owners[row.ownership.node, default: 0] += 1 }
+        let sorted = owners.sorted {
+            ($0.key.name, $0.key.incarnation) < ($1.key.name, $1.key.incarnation)
+        }
+        return sorted.prefix(limit).map { StoredOwner(identity: $0.key, sessions: $0.value, fencedAt: fences[$0.key]) }
     }
 
     mutating func insert(_ write: SessionWrite) {

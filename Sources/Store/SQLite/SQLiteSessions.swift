@@ -50,6 +50,23 @@ extension SQLiteTables {
         }
     }
 
+    func sessionOwners(limit: Int) throws -> [StoredOwner] {
+        try db.all(
+            """
+            SELECT owners.owner_name, owners.owner_incarnation, owners.sessions, fences.at_ms FROM
+                (SELECT owner_name, owner_incarnation, COUNT(*) AS sessions FROM sessions
+                    GROUP BY owner_name, owner_incarnation ORDER BY owner_name, owner_incarnation LIMIT ?) AS owners
+                LEFT JOIN fences
+                    ON fences.name = owners.owner_name AND fences.incarnation = owners.owner_incarnation
+            ORDER BY owners.owner_name, owners.owner_incarnation
+            """, [limit]
+        ) { row in
+            StoredOwner(
+                identity: try Self.identity(name: row.text(0), incarnation: row.text(1)), sessions: try row.small(2),
+                fencedAt: try row.integerIfAny(3).map(WallTime.init(milliseconds:)))
+        }
+    }
+
     func insert(_ write: SessionWrite) throws {
         let checkpoint = write.checkpoint
         let call = checkpoint.liveCall(center: write.ownership.node.name)
