@@ -132,7 +132,8 @@ def main():
     if not systems.SHIPPED.is_dir():
         print(f"{systems.SHIPPED} is missing", file=sys.stderr)
         return 2
-    busy = systems.busy_ports()
+    addresses = {getattr(derivations[item.system], "address", systems.HOME) for item in chosen if item.system is not None}
+    busy = sorted({port for address in addresses for port in systems.busy_ports(address)})
     if busy:
         print(f"ports {', '.join(map(str, busy))} are in use: stop the Tandem that runs here (or what else listens) and try again",
               file=sys.stderr)

@@ -41,15 +41,15 @@ def is_in(call, state):
 
 
 class API:
-    def __init__(self, state, port=8080):
-        self.state, self.port = pathlib.Path(state), port
+    def __init__(self, state, port=8080, host="127.0.0.1"):
+        self.state, self.port, self.host = pathlib.Path(state), port, host
 
     @property
     def token(self):
         return (self.state / "secrets" / "api-token").read_text().strip()
 
     def ask(self, path, method="GET", token=None):
-        return http(self.port, path, method, {"Authorization": f"Bearer {token or self.token}"})
+        return http(self.port, path, method, {"Authorization": f"Bearer {token or self.token}"}, host=self.host)
 
     def get(self, path):
         reply = self.ask(path)
@@ -98,9 +98,9 @@ class API:
         return records[0]
 
 
-def metrics(port):
+def metrics(port, host="127.0.0.1"):
     """Samples of /metrics as {(name, ((label, value), …)): number}; a line that is not Prometheus text fails."""
-    reply = http(port, "/metrics")
+    reply = http(port, "/metrics", host=host)
     if reply.status != 200:
         raise Failure(f"/metrics of port {port} was answered {reply.status}")
     samples = {}
@@ -124,5 +124,5 @@ def total(samples, name, **labels):
     return sum(matching) if matching else None
 
 
-def health(port):
-    return http(port, "/health")
+def health(port, host="127.0.0.1"):
+    return http(port, "/health", host=host)

@@ -71,6 +71,7 @@ class Phone:
         self.calls, self.transactions, self.answered = {}, {}, {}
         self.stray = []
         self.on_invite = None
+        self.on_request = None
         self.options_seen = 0
         self.closed = False
         family = socket.AF_INET6 if ":" in ip else socket.AF_INET
@@ -175,6 +176,8 @@ class Phone:
             if call:
                 call.acknowledged(message)
             return
+        if self.on_request:
+            self.on_request(message, source)
         key = (message.branch, message.method)
         if key in self.answered:
             if self.answered[key]:
@@ -182,7 +185,7 @@ class Phone:
             return
         self.answered[key] = None
         call = self.calls.get(message.call_id)
-        if call is None and message.method == "INVITE" and self.on_invite:
+        if message.method == "INVITE" and self.on_invite and (call is None or call.state == "failed"):
             call = Call.incoming(self, message, source)
             self.calls[message.call_id] = call
             self.on_invite(call)
@@ -210,8 +213,11 @@ class Phone:
 
     @property
     def contact(self):
+        return self.contact_of(self.user)
+
+    def contact_of(self, user):
         tail = ";transport=tcp" if self.reliable else ""
-        return f"<sip:{self.user}@{host_text(self.ip)}:{self.port}{tail}>"
+        return f"<sip:{user}@{host_text(self.ip)}:{self.port}{tail}>"
 
     def via(self, branch):
         return f"SIP/2.0/{self.transport.upper()} {host_text(self.ip)}:{self.port};branch={branch};rport"
@@ -265,6 +271,35 @@ class Phone:
         return call
 
 
+class Move:
+    """A re-INVITE as it came: when, and what the call's state was just before it."""
+
+    def __init__(self, call, message, source):
+        self.at, self.message, self.source = time.monotonic(), message, source
+        self.cseq = message.cseq[0]
+        self.contact = address_of(bare_uri(message.all("contact")[0])) if message.get("contact") else None
+        self.offer = sdp.Remote(message.text) if message.body else None
+        self.before, self.former_target = call.answer, call.remote_target
+
+    def faults(self, center):
+        """What of RFC 3264 §8 and of a takeover by `center` (its SIP address) it fails to keep."""
+        found = []
+        if self.contact != center:
+            found.append(f"Contact {self.contact}, not {center}")
+        if not self.offer or not self.offer.audio:
+            return found + ["no offer of audio"]
+        if not self.before or not self.before.origin:
+            return found
+        old, new = self.before.origin, self.offer.origin
+        if new[:2] + new[3:] != old[:2] + old[3:] or int(new[2]) != int(old[2]) + 1:
+            found.append(f"o={' '.join(new)} after o={' '.join(old)}")
+        if self.offer.rest() != self.before.rest():
+            found.append(f"more than o=, c= and m= changed: {sorted(set(self.before.rest()) ^ set(self.offer.rest()))}")
+        if (self.offer.audio.address, self.offer.audio.port) == (self.before.audio.address, self.before.audio.port):
+            found.append("the media address is the former one")
+        return found
+
+
 class Call:
     """One INVITE dialog with its media stream.
 
@@ -273,12 +308,14 @@ class Call:
 
     def __init__(self, phone, to, line, codecs=(8, 0), telephone_event=101, offerless=False, headers=(), follow=True,
                  auto_ack=True, sends_audio=True, max_forwards=70, body=None, content_type="application/sdp",
-                 uses_routes=True, media=True, route=None, ptime=None, reliable_provisional=True):
+                 uses_routes=True, media=True, route=None, ptime=None, user=None, ear=None):
         self.phone, self.line, self.destination = phone, line, to
         self.call_id = f"{random_hex()}@{host_text(phone.ip)}"
         self.local_tag, self.remote_tag = random_hex(4), None
         self.uri = f"sip:{line}@{host_text(to[0])}:{to[1]}" + (";transport=tcp" if phone.reliable else "")
-        self.local = f"<sip:{phone.user}@{host_text(phone.ip)}>;tag={self.local_tag}"
+        self.user = user or phone.user
+        self.contact = phone.contact_of(self.user)
+        self.local = f"<sip:{self.user}@{host_text(phone.ip)}>;tag={self.local_tag}"
         self.remote = f"<{self.uri}>"
         self.cseq = 0
         self.route_set = []
@@ -290,7 +327,7 @@ class Call:
         self.max_forwards, self.content_type, self.uses_routes = max_forwards, content_type, uses_routes
         self.custom_body = body
         self.codecs, self.telephone_event, self.ptime = list(codecs), telephone_event, ptime
-        self.stream = rtp.Stream(phone.ip, codecs[0] if codecs else 8, sends_audio) if media else None
+        self.stream = ear or (rtp.Stream(phone.ip, codecs[0] if codecs else 8, sends_audio) if media else None)
         self.description = sdp.Local(phone.ip, self.stream.port if self.stream else 9, self.codecs, telephone_event, ptime)
         self.answer = None
         self.final_requests = []
@@ -299,6 +336,11 @@ class Call:
         self.invited_at = self.answered_at = None
         self.bye_at = None
         self.refreshes = 0
+        self.moves = []
+        self.problems = []
+        self.remote_cseq = None
+        self.holds = None
+        self.on_reinvite = None
         self.transaction = None
         self.invite_request = None
         self.acks = 0
@@ -309,7 +351,7 @@ class Call:
     def invite(self):
         self.cseq += 1
         lines = [("Max-Forwards", self.max_forwards), ("From", self.local), ("To", self.remote), ("Call-ID", self.call_id),
-                 ("CSeq", f"{self.cseq} INVITE"), ("Contact", self.phone.contact),
+                 ("CSeq", f"{self.cseq} INVITE"), ("Contact", self.contact),
                  ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"), ("Supported", "100rel, timer")]
         if self.first_route:
             lines.append(("Route", self.first_route))
@@ -393,7 +435,7 @@ class Call:
             uri, destination = self.uri, self.destination
         branch = branch or f"z9hG4bK{random_hex()}"
         lines = [("Via", self.phone.via(branch)), *lines, ("Max-Forwards", "70"), ("From", self.local), ("To", self.remote),
-                 ("Call-ID", self.call_id), ("CSeq", f"{number} {method}"), ("Contact", self.phone.contact)]
+                 ("Call-ID", self.call_id), ("CSeq", f"{number} {method}"), ("Contact", self.contact)]
         return build(f"{method} {uri} SIP/2.0", lines + list(headers), body), destination
 
     def _in_dialog(self, method, headers=(), body=b"", number=None):
@@ -435,15 +477,20 @@ class Call:
         return self.bye().expect(200, seconds=seconds)
 
     def reinvite(self, direction=None, address=None, seconds=5):
-        """Offers again: hold is 'sendonly' or 'inactive', resume 'sendrecv', `address` '0.0.0.0' the old hold."""
+        """Offers again: hold is 'sendonly' or 'inactive', resume 'sendrecv', `address` '0.0.0.0' the old hold. Returns the
+        answer's description, or with `seconds` None the transaction at once."""
         with LOOP.lock:
             self.cseq += 1
             self.description.version += 1
             if direction:
                 self.description.direction = direction
+                self.holds = direction if direction != "sendrecv" else None
             self.description.address = address or self.phone.ip
             transaction = self._in_dialog("INVITE", [("Content-Type", "application/sdp")], self.description.text())
             transaction.on_response = lambda response: self._reinvite_answered(transaction, response)
+            self._own_reinvite = transaction
+        if seconds is None:
+            return transaction
         response = transaction.expect(200, seconds=seconds)
         return sdp.Remote(response.text)
 
@@ -486,6 +533,11 @@ class Call:
         return address_of(self.remote_target)[1]
 
     @property
+    def center(self):
+        """(address, port) of the Contact that answered, or that moved the call last."""
+        return address_of(self.remote_target)
+
+    @property
     def answer_delay(self):
         return self.answered_at - self.invited_at if self.answered_at else None
 
@@ -493,6 +545,15 @@ class Call:
 
     def requested(self, message, source):
         respond = self.phone.respond
+        if not self._belongs(message) or (self.state == "ended" and message.method != "BYE"):
+            respond(message, source, 481, "Call/Transaction Does Not Exist")
+            return
+        if message.method != "CANCEL":
+            if self.remote_cseq is not None and message.cseq[0] <= self.remote_cseq:
+                self.problems.append(f"{message.method} with CSeq {message.cseq[0]} after {self.remote_cseq}")
+                respond(message, source, 500, "Server Internal Error")  # RFC 3261 §12.2.2
+                return
+            self.remote_cseq = message.cseq[0]
         if message.method == "BYE":
             self.state, self.ended_by, self.bye_at = "ended", "them", time.monotonic()
             self.close_media()
@@ -502,7 +563,7 @@ class Call:
         elif message.method in ("UPDATE",) and message.body:
             self._apply_offer(sdp.Remote(message.text))
             self.refreshes += 1
-            respond(message, source, 200, "OK", [("Contact", self.phone.contact), ("Content-Type", "application/sdp")],
+            respond(message, source, 200, "OK", [("Contact", self.contact), ("Content-Type", "application/sdp")],
                     self.description.text())
         elif message.method == "INFO":
             self.events.append((time.monotonic(), ("INFO", message.text)))
@@ -513,10 +574,29 @@ class Call:
                 self.state, self.status = "failed", 487
                 respond(self.invite_request, self.incoming_source, 487, "Request Terminated", to_tag=self.local_tag)
         else:
-            respond(message, source, 200, "OK", [("Contact", self.phone.contact)])
+            respond(message, source, 200, "OK", [("Contact", self.contact)])
+
+    def _belongs(self, message):
+        """RFC 3261 §12.2.2: Call-ID and both tags must match a dialog."""
+        if self.remote_tag is None or (message.tag("to") == self.local_tag and message.tag("from") == self.remote_tag):
+            return True
+        if message.method != "CANCEL":
+            self.problems.append(f"{message.method} with tags {message.tag('from')} and {message.tag('to')}, the dialog has "
+                                 f"{self.remote_tag} and {self.local_tag}")
+        return message.method == "CANCEL"
 
     def _reinvited(self, message, source):
         self.refreshes += 1
+        self.moves.append(Move(self, message, source))
+        if self.on_reinvite and self.on_reinvite(self, message, source):
+            return
+        if self._own_reinvite and self._own_reinvite.final is None:
+            self.refuse_reinvite(message, source, 491, "Request Pending")  # RFC 3261 §14.2
+            return
+        self.take_reinvite(message, source)
+
+    def take_reinvite(self, message, source):
+        """Obeys a re-INVITE: new target, new media address; 200 until the ACK."""
         if message.get("contact"):
             self.remote_target = bare_uri(message.all("contact")[0])
         if message.body:
@@ -524,10 +604,13 @@ class Call:
         self.description.version += 1
         self._answer_until_acknowledged(message, source)
 
+    def refuse_reinvite(self, message, source, status, reason):
+        self.phone.respond(message, source, status, reason)
+
     def _apply_offer(self, offer):
         self.answer = offer
         self.description.direction = {"sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}.get(
-            offer.audio.direction, "sendrecv")
+            offer.audio.direction, self.holds or "sendrecv")
         accepted = [code for code in offer.audio.formats if code in self.codecs]
         self.description.codecs = accepted or self.codecs
         self.description.telephone_event = offer.audio.telephone_event
@@ -538,7 +621,7 @@ class Call:
 
     def _answer_until_acknowledged(self, request, source, extra=()):
         data = self.phone.respond(request, source, 200, "OK",
-                                  [("Contact", self.phone.contact), ("Content-Type", "application/sdp"), *extra],
+                                  [("Contact", self.contact), ("Content-Type", "application/sdp"), *extra],
                                   self.description.text(), to_tag=self.local_tag)
         self._unacknowledged = data
         self._send_ok_again(data, source, T1)
@@ -552,6 +635,7 @@ class Call:
 
     def acknowledged(self, message):
         self.acks += 1
+        self.last_ack = message.cseq[0]
         self._unacknowledged = None
         if message.body:
             self._apply_offer(sdp.Remote(message.text))
@@ -559,6 +643,8 @@ class Call:
     # Incoming (the phone is the answering party)
 
     _unacknowledged = None
+    _own_reinvite = None
+    last_ack = None
 
     @classmethod
     def incoming(cls, phone, message, source):
@@ -569,10 +655,11 @@ class Call:
         call.remote_target = bare_uri(message.all("contact")[0]) if message.get("contact") else None
         call.route_set = message.all("record-route")
         call.invite_request, call.incoming_source = message, source
+        call.remote_cseq = message.cseq[0]
         return call
 
     def ring(self):
-        self.phone.respond(self.invite_request, self.incoming_source, 180, "Ringing", [("Contact", self.phone.contact)],
+        self.phone.respond(self.invite_request, self.incoming_source, 180, "Ringing", [("Contact", self.contact)],
                            to_tag=self.local_tag)
         self.phone.answered[(self.invite_request.branch, "INVITE")] = None
 

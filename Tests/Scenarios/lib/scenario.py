@@ -40,6 +40,10 @@ class Test:
     def api(self):
         return self.system.api
 
+    def note(self, text):
+        """Something measured that is worth reading also when all is well."""
+        print(f"      {self.name}: {text}", flush=True)
+
     def phone(self, **options):
         phone = Phone(**options)
         self._phones.append(phone)

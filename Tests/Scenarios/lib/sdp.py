@@ -1,6 +1,7 @@
 """Session descriptions of the test phones (RFC 8866), just enough to offer, answer and judge answers."""
 
 import itertools
+import re
 
 _ids = itertools.count(1000)
 NAMES = {0: "PCMU/8000", 8: "PCMA/8000", 3: "GSM/8000", 18: "G729/8000", 9: "G722/8000"}
@@ -43,6 +44,7 @@ class Remote:
     """A description that was received."""
 
     def __init__(self, text):
+        self.text = text
         self.sections, self.origin, address, direction = [], None, None, None
         for line in text.splitlines():
             kind, _, value = line.strip().partition("=")
@@ -74,3 +76,8 @@ class Remote:
     @property
     def audio(self):
         return next((section for section in self.sections if section.kind == "audio"), None)
+
+    def rest(self):
+        """The lines besides o=, c= and the port in m=: what a new owner of the media leaves as it was."""
+        lines = [line.strip() for line in self.text.splitlines() if line.strip() and line[:2] not in ("o=", "c=")]
+        return [re.sub(r"^(m=\w+) \d+ ", r"\1 * ", line) for line in lines]

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -10,35 +11,36 @@ import threading
 import time
 
 from . import profiles
-from .api import API, health
+from .api import API, health, metrics
 from .loop import Failure, LOOP, eventually
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 TANDEM = pathlib.Path(os.environ.get("TANDEM") or ROOT / ".build/release/tandem").resolve()
 SHIPPED = ROOT / "sip-profiles"
 
+HOME = "127.0.0.1"
 ACCESS, MASTER = ("127.0.0.1", 5060), ("127.0.0.1", 5070)
 CENTER_A, CENTER_B = ("127.0.0.1", 5081), ("127.0.0.1", 5082)
 HTTP = {"access-1": 8060, "master-a": 8080, "center-a": 8081, "center-b": 8082}
 ROLES = {"access": "access", "center": "center", "master": "master", "seats": "seats"}
 
 
-def busy_ports():
+def busy_ports(address=HOME):
     """Demo ports that somebody else holds."""
     busy = []
     for port in (5060, 5070, 5081, 5082):
         for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-            busy += [port] if _is_busy(port, kind) else []
-    busy += [port for port in HTTP.values() if _is_busy(port, socket.SOCK_STREAM)]
+            busy += [port] if _is_busy(address, port, kind) else []
+    busy += [port for port in HTTP.values() if _is_busy(address, port, socket.SOCK_STREAM)]
     return sorted(set(busy))
 
 
-def _is_busy(port, kind):
+def _is_busy(address, port, kind):
     with socket.socket(socket.AF_INET, kind) as probe:
         if kind == socket.SOCK_STREAM:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((address, port))
             return False
         except OSError:
             return True
@@ -54,6 +56,9 @@ def alive(pid):
 
 
 class System:
+    """`derive` changes the copied profiles; its attribute `address` moves the whole set to another loopback address, so
+    that it serves beside one that has the demo ports."""
+
     prompts = None  # a prompts folder that was built once in this run
 
     def __init__(self, name, folder, derive=None):
@@ -63,17 +68,21 @@ class System:
         profiles.copy(SHIPPED, self.profiles)
         if derive:
             derive(self.profiles)
+        self.address = getattr(derive, "address", HOME)
+        if self.address != HOME:
+            for file in self.profiles.glob("*.yaml"):
+                file.write_text(file.read_text().replace(f"{HOME}:", f"{self.address}:"))
         self.state.mkdir()
         if System.prompts:
             shutil.copytree(System.prompts, self.state / "prompts")
-        self.api = API(self.state)
+        self.api = API(self.state, host=self.address)
         self.up = None
         self.restarted = {}
         self.expected_down = set()
         self._pids = {}
 
     def start(self, seconds=240):
-        busy = busy_ports()
+        busy = busy_ports(self.address)
         if busy:
             raise Failure(f"ports {', '.join(map(str, busy))} are in use: stop the Tandem that runs here (or what else listens)")
         self._errors = open(self.folder / "up.err", "wb")
@@ -103,6 +112,20 @@ class System:
             System.prompts = self.state / "prompts"
         self._pids = {node: self.pid(node) for node in self.nodes()}
         return self
+
+    def endpoint(self, node):
+        """(address, port) of a node's first SIP listener."""
+        return _endpoint(profiles.read(self.profiles / f"{node}.yaml", "sip.listen"))
+
+    def http(self, node):
+        """(address, port) of a node's pages."""
+        return _endpoint(profiles.read(self.profiles / f"{node}.yaml", "http"))
+
+    def metrics(self, node):
+        return metrics(*reversed(self.http(node)))
+
+    def centers(self):
+        return [node for node in self.nodes() if profiles.read(self.profiles / f"{node}.yaml", "role") == "center"]
 
     def nodes(self):
         return sorted(file.stem for file in (self.state / "run").glob("*.pid"))
@@ -137,7 +160,7 @@ class System:
             if self.restarted[node].poll() is not None:
                 raise Failure(f"{node} ended with {self.restarted[node].returncode} after its restart ({log.name})")
             try:
-                return health(HTTP[node]).status == 200
+                return health(*reversed(self.http(node))).status == 200
             except Failure:
                 return False
         eventually(serves, 20, f"{node} serving again")
@@ -178,6 +201,12 @@ class System:
     def tandem(self, *arguments, seconds=20):
         """Runs a command of the binary; returns the finished process."""
         return tandem(*arguments, seconds=seconds, cwd=self.folder)
+
+
+def _endpoint(text):
+    """The first ADDRESS:PORT in a text of a profile."""
+    found = re.search(r"(\[[0-9a-fA-F:]+\]|\d+(?:\.\d+){3}):(\d+)", text)
+    return found.group(1).strip("[]"), int(found.group(2))
 
 
 def _command(pid):

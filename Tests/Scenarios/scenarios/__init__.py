@@ -2,4 +2,5 @@
 
 from . import derived
 
-SYSTEMS = {None: None, "demo": derived.demo, "narrow": derived.narrow, "six": derived.six}
+SYSTEMS = {None: None, "demo": derived.demo, "narrow": derived.narrow, "six": derived.six, "pair": derived.pair,
+           "trio": derived.trio, "tight": derived.tight}
