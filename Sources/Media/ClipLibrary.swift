@@ -18,8 +18,7 @@ public struct ClipName: Hashable, Sendable {
 }
 
 /// Every clip of a node, encoded once to A-law and µ-law, each coding in one piece of memory. The pieces never move or
-/// change; they are freed with the library, so who makes streams over it keeps it for as long as they live (a node:
-/// for the life of its process).
+/// change; they are freed with the library, so who makes streams over it keeps it until they have another or are gone.
 public final class ClipLibrary: Sendable {
     /// Ten minutes; a longer clip is cut there.
     public static let clipLimitSamples = 600 * 8000
@@ -28,26 +27,56 @@ public final class ClipLibrary: Sendable {
     public let audio: PromptAudio
     private let ids: [ClipName: ClipID]
 
-    /// - Parameter clips: 8 kHz samples; of two of one name the last wins. Their numbers follow their order.
-    public init(_ clips: [(name: ClipName, samples: [Int16])]) {
-        var ids: [ClipName: ClipID] = [:]
+    /// Where the sound of one number comes from.
+    private enum Source {
+        case samples([Int16])
+        /// As the former library has it.
+        case former(ClipID)
+    }
+
+    /// - Parameters:
+    ///   - clips: 8 kHz samples; of two of one name the last wins. Their numbers follow their order.
+    ///   - former: the library in use until now. Its clips keep their numbers, and those that `clips` lacks keep their
+    ///     sound: calls in progress may still ask for them.
+    public init(_ clips: [(name: ClipName, samples: [Int16])], succeeding former: ClipLibrary? = nil) {
+        var ids = former?.ids ?? [:]
+        var sources = (0..<(former?.audio.count ?? 0)).map { Source.former(ClipID(rawValue: UInt32($0))) }
+        for clip in clips {
+            if former != nil, let known = ids[clip.name] {
+                sources[Int(known.rawValue)] = .samples(clip.samples)
+            } else {
+                ids[clip.name] = ClipID(rawValue: UInt32(sources.count))
+                sources.append(.samples(clip.samples))
+            }
+        }
+        self.ids = ids
         var spans: [PromptAudio.Span] = []
         var total = 0
-        for (index, clip) in clips.enumerated() {
-            ids[clip.name] = ClipID(rawValue: UInt32(index))
-            let count = min(clip.samples.count, Self.clipLimitSamples)
+        for source in sources {
+            let count =
+                switch source {
+                case .samples(let samples): min(samples.count, Self.clipLimitSamples)
+                case .former(let id): former?.audio.span(id).count ?? 0
+                }
             spans.append(PromptAudio.Span(offset: total, count: count))
             total += count
         }
-        self.ids = ids
         let alaw = UnsafeMutablePointer<UInt8>.allocate(capacity: max(total, 1))
         let mulaw = UnsafeMutablePointer<UInt8>.allocate(capacity: max(total, 1))
         let table = UnsafeMutablePointer<PromptAudio.Span>.allocate(capacity: max(spans.count, 1))
         table.initialize(from: spans, count: spans.count)
-        for (clip, span) in zip(clips, spans) {
-            for index in 0..<span.count {
-                (alaw + span.offset + index).initialize(to: G711.alaw(clip.samples[index]))
-                (mulaw + span.offset + index).initialize(to: G711.mulaw(clip.samples[index]))
+        for (source, span) in zip(sources, spans) {
+            switch source {
+            case .samples(let samples):
+                for index in 0..<span.count {
+                    (alaw + span.offset + index).initialize(to: G711.alaw(samples[index]))
+                    (mulaw + span.offset + index).initialize(to: G711.mulaw(samples[index]))
+                }
+            case .former(let id):
+                guard let audio = former?.audio else { continue }
+                let from = audio.span(id).offset
+                (alaw + span.offset).initialize(from: audio.base(.pcma) + from, count: span.count)
+                (mulaw + span.offset).initialize(from: audio.base(.pcmu) + from, count: span.count)
             }
         }
         audio = PromptAudio(alaw: alaw, mulaw: mulaw, spans: table, count: spans.count)

@@ -33,7 +33,7 @@ public struct MediaStream: Sendable {
     /// True sends nothing at all, RTCP included, while everything else goes on; for a node unsure of its standing.
     public var isMuted = false
 
-    let audio: PromptAudio
+    private(set) var audio: PromptAudio
     let canonicalName: UInt64
     var latch: SourceLatch
     var synchronisation = SynchronisationSource()
@@ -133,6 +133,13 @@ public struct MediaStream: Sendable {
         stop()
         playback = Playback(items, id: id, stopsOnDigit: stopsOnDigit, loops: loops, audio: audio)
         return true
+    }
+
+    /// Plays from another library from the next packet on; what plays now goes on where it is. The numbers of clips must
+    /// mean the same in both (`ClipLibrary.init(_:succeeding:)`).
+    public mutating func use(_ audio: PromptAudio) {
+        playback?.move(from: self.audio, to: audio)
+        self.audio = audio
     }
 
     /// Silence from the next packet on, whatever it was.

@@ -20,7 +20,7 @@ struct Playback: Sendable {
     let id: PlaybackID
     let stopsOnDigit: Bool
     private let items: [PlaylistItem]
-    private let loops: Bool
+    private var loops: Bool
     private var next = 0
     /// The piece that plays now: where it goes on in the library (-1 for silence), and how much is left.
     private var offset = -1
@@ -32,6 +32,16 @@ struct Playback: Sendable {
         self.stopsOnDigit = stopsOnDigit
         // A loop of nothing would never end nor fill a frame.
         self.loops = loops && items.contains { Playback.span($0, audio).count > 0 }
+    }
+
+    /// Goes on at the same place of the same clip in another library, where that clip may be longer, shorter or gone.
+    mutating func move(from old: PromptAudio, to new: PromptAudio) {
+        loops = loops && items.contains { Playback.span($0, new).count > 0 }
+        guard left > 0, offset >= 0, next > 0 else { return }
+        let played = offset - Playback.span(items[next - 1], old).offset
+        let span = Playback.span(items[next - 1], new)
+        offset = span.offset + min(played, span.count)
+        left = span.count - min(played, span.count)
     }
 
     private static func span(_ item: PlaylistItem, _ audio: PromptAudio) -> PromptAudio.Span {

@@ -57,7 +57,7 @@ public final class MediaLoop: Sendable {
 
     /// - Parameters:
     ///   - ports: may be shared by several loops.
-    ///   - library: kept for the loop's life; streams play from it.
+    ///   - library: streams play from it, until `use(_:)` brings another; kept meanwhile.
     ///   - seed: for SSRCs and the like; from the system's generator in a real node.
     ///   - standstill: told on the loop's thread when it did not run for 100 ms or longer.
     ///   - report: told each event on the loop's thread; must not wait.
@@ -124,6 +124,12 @@ public final class MediaLoop: Sendable {
     /// Muted, everything goes on but nothing leaves; for a node that is unsure whether its calls are still its own.
     @discardableResult
     public func setMuted(_ isMuted: Bool) -> Bool { loop.mailbox.post(.mute(isMuted)) }
+
+    /// Plays from another library from now on: what plays goes on, commands sent after this find the new clips. Its
+    /// clips must keep the numbers of the library before (`ClipLibrary.init(_:succeeding:)`). False when the loop takes
+    /// no more; nothing changes then.
+    @discardableResult
+    public func use(_ library: ClipLibrary) -> Bool { loop.mailbox.post(.library(library)) }
 
     /// Commands that wait, for metrics.
     public var mailboxDepth: Int { loop.mailbox.depth }

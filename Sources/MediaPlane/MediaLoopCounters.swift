@@ -14,6 +14,10 @@ public final class MediaLoopCounters: Sendable {
     public let late = Atomic<UInt64>(0)
     /// Datagrams too long for audio.
     public let oversized = Atomic<UInt64>(0)
+    /// Telephone-events that are no keys (RFC 4733 §3.2: events above 15), packet by packet.
+    public let eventsOutOfRange = Atomic<UInt64>(0)
+    /// Telephone-events of a key before the last one.
+    public let eventsLate = Atomic<UInt64>(0)
     /// Streams that are open or being opened.
     public let streams = Atomic<Int>(0)
 

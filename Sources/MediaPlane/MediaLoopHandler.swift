@@ -8,6 +8,8 @@ enum MediaLoopMessage: Sendable {
     case command(StreamID, StreamCommand)
     /// Everything goes on, but nothing leaves.
     case mute(Bool)
+    /// Streams play from it from now on.
+    case library(ClipLibrary)
 }
 
 /// The inside of a media loop: all its streams, served in two slices of 20 ms. It uses the datagram loop for its
@@ -22,7 +24,7 @@ struct MediaLoopHandler: DatagramHandler {
     private let standstill: @Sendable (Duration) -> Void
     private let counters: MediaLoopCounters
     /// Held for the streams, which point into it.
-    private let library: ClipLibrary
+    private var library: ClipLibrary
 
     private var worker: StreamWorker
     private let slots: SlotTable
@@ -60,6 +62,7 @@ struct MediaLoopHandler: DatagramHandler {
         case .command(let id, .close): close(id, now)
         case .command(let id, let command): perform(command, on: id, now)
         case .mute(let isMuted): mute(isMuted)
+        case .library(let library): use(library)
         }
     }
 
@@ -120,6 +123,12 @@ struct MediaLoopHandler: DatagramHandler {
         for place in places.values { slots[place].pointee.stream.isMuted = isMuted }
     }
 
+    private mutating func use(_ next: ClipLibrary) {
+        for place in places.values { slots[place].pointee.stream.use(next.audio) }
+        // The former one is freed here: no stream points into it any more.
+        library = next
+    }
+
     // MARK: Ticks
 
     mutating func nextDeadline() -> MonotonicTime? { nextTickTime }
@@ -158,6 +167,8 @@ struct MediaLoopHandler: DatagramHandler {
         counters.socketErrors.store(worker.socketErrors, ordering: .relaxed)
         counters.late.store(worker.late, ordering: .relaxed)
         counters.oversized.store(worker.oversized, ordering: .relaxed)
+        counters.eventsOutOfRange.store(worker.eventsOutOfRange, ordering: .relaxed)
+        counters.eventsLate.store(worker.eventsLate, ordering: .relaxed)
     }
 
     // MARK: The loop's own

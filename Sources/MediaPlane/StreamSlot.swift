@@ -25,6 +25,8 @@ struct StreamWorker {
     var socketErrors: UInt64 = 0
     var late: UInt64 = 0
     var oversized: UInt64 = 0
+    var eventsOutOfRange: UInt64 = 0
+    var eventsLate: UInt64 = 0
 
     /// The buffer is freed by `release()`, when the loop ends.
     init(random: SeededRandom) {
@@ -128,7 +130,9 @@ struct StreamSlot {
 
     private mutating func receive(_ worker: inout StreamWorker, _ now: MonotonicTime) {
         let count = worker.drain(rtp)
+        guard count > 0 else { return }
         worker.packetsReceived &+= UInt64(count)
+        let (outOfRange, late) = (stream.counters.eventsOutOfRange, stream.counters.eventsLate)
         for index in 0..<count {
             guard let bytes = worker.batch.bytes(index), let source = worker.batch.source(index) else {
                 worker.oversized &+= 1
@@ -136,6 +140,8 @@ struct StreamSlot {
             }
             stream.received(bytes, from: source, now: now, events: &worker.events)
         }
+        worker.eventsOutOfRange &+= UInt64(stream.counters.eventsOutOfRange &- outOfRange)
+        worker.eventsLate &+= UInt64(stream.counters.eventsLate &- late)
     }
 
     private mutating func receiveReports(_ worker: inout StreamWorker, _ now: MonotonicTime) {

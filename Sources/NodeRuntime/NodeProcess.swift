@@ -52,9 +52,14 @@ public enum NodeProcess {
         log.notice("serving", metadata: ["role": "\(role)", "http": "\(http.endpoint)"])
 
         var draining: Task<Void, Never>?
+        var reloading: Task<Void, Never>?
         for await signal in signals.received {
             if signal == SIGHUP {
-                await node.reload()
+                // One after another, and beside this loop: reading may take a while, and a signal to end must not wait.
+                reloading = Task { [reloading] in
+                    await reloading?.value
+                    await node.reload()
+                }
                 continue
             }
             guard draining == nil else {

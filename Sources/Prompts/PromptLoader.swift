@@ -19,7 +19,11 @@ public struct PromptLoader: Sendable {
 
     /// Reads all clips of the given languages and the hold music. Blocks on the disk and decodes: for the start of a
     /// node, not for its running.
-    public func load(_ catalogue: PromptCatalogue, languages: [String]? = nil) -> LoadedPrompts {
+    ///
+    /// - Parameter former: the library in use until now, whose clips keep their numbers.
+    public func load(
+        _ catalogue: PromptCatalogue, languages: [String]? = nil, succeeding former: ClipLibrary? = nil
+    ) -> LoadedPrompts {
         var clips: [(name: ClipName, samples: [Int16])] = []
         var problems: [Problem] = []
         let wanted = (languages ?? catalogue.texts.keys.sorted()).flatMap { language in
@@ -31,7 +35,7 @@ public struct PromptLoader: Sendable {
             case .failure(let problem): problems.append(problem)
             }
         }
-        return LoadedPrompts(library: ClipLibrary(clips), problems: problems.sorted())
+        return LoadedPrompts(library: ClipLibrary(clips, succeeding: former), problems: problems.sorted())
     }
 
     /// The user's recording if there is one, else what was built.

@@ -151,6 +151,35 @@ final class Bench {
         }
     }
 
+    @Test func eventsThatAreNoKeysAndLateOnesAreCounted() throws {
+        let bench = Bench(ports: 26_400)
+        let phone = try Phone()
+        let stream = try bench.open()
+        bench.command(.apply(phone.agreement()), stream.id)
+        bench.run(milliseconds: 40)
+        // RFC 4733 §3.2, table 7: 16 is a hook flash.
+        for event in [16, 16, 200] as [UInt8] { try phone.say([event, 10, 0, 160], type: 101, to: stream.rtp) }
+        try phone.say([7, 10, 0, 160], type: 101, timestamp: 4000, to: stream.rtp)
+        try phone.say([8, 10, 0, 160], type: 101, timestamp: 3000, to: stream.rtp)
+        bench.run(milliseconds: 40)
+        #expect(bench.told.digits == [Digit("7")])
+        #expect(bench.counters.eventsOutOfRange.value == 3)
+        #expect(bench.counters.eventsLate.value == 1)
+    }
+
+    @Test func callsInProgressPlayFromALibraryThatCameLater() throws {
+        let bench = Bench(ports: 26_420)
+        let phone = try Phone()
+        let stream = try bench.open()
+        bench.command(.apply(phone.agreement()), stream.id)
+        let next = ClipLibrary([(ClipName("new"), [Int16](repeating: 9000, count: 320))], succeeding: Bench.library)
+        let id = try #require(next.id(ClipName("new")))
+        bench.handler.receive(.library(next), now: bench.now, into: &bench.outbox)
+        bench.command(.play([.clip(id)], id: Bench.playback), stream.id)
+        bench.run(milliseconds: 60)
+        #expect(phone.heard().flatMap(\.payload).filter { $0 == G711.alaw(9000) }.count == 320)
+    }
+
     @Test func aLateTickSendsThreePacketsAtMostAndCountsTheRest() throws {
         let bench = Bench(ports: 26_340)
         let phone = try Phone()

@@ -194,4 +194,28 @@ import Testing
         _ = never.ticks(5000)
         #expect(never.events.isEmpty)
     }
+
+    /// What is heard of a clip when its library is exchanged after one frame of 160 samples.
+    private func heardAcrossExchange(successor samples: Int) -> [UInt8] {
+        let first = ClipLibrary([(ClipName("clip"), [Int16](repeating: 8000, count: 400))])
+        let next = ClipLibrary(
+            [(ClipName("new"), [1]), (ClipName("clip"), [Int16](repeating: -8000, count: samples))], succeeding: first)
+        var rig = Rig(library: first)
+        rig.stream.play([.clip(ClipID(rawValue: 0))], id: PlaybackID(rawValue: 1))
+        var heard = rig.tick()?.payload ?? []
+        rig.stream.use(next.audio)
+        heard += rig.ticks(3).flatMap(\.payload)
+        #expect(rig.events == [.finishedPlaying(PlaybackID(rawValue: 1))])
+        return heard
+    }
+
+    @Test(arguments: [400, 600, 100, 0]) func aClipGoesOnAtItsPlaceInALibraryThatReplacesItsOwn(samples: Int) {
+        let heard = heardAcrossExchange(successor: samples)
+        let (old, new) = (G711.alaw(8000), G711.alaw(-8000))
+        #expect(heard.prefix(160).allSatisfy { $0 == old })
+        let rest = heard.dropFirst(160).prefix(max(0, min(samples, 640) - 160))
+        #expect(rest.count == max(0, min(samples, 640) - 160))
+        #expect(rest.allSatisfy { $0 == new })
+        #expect(heard.dropFirst(max(160, samples)).allSatisfy { $0 == G711.silence(.pcma) })
+    }
 }

@@ -150,6 +150,19 @@ import Testing
         #expect(Set(library.names).count == 2)
     }
 
+    @Test func aSucceedingLibraryKeepsNumbersAndTheSoundOfWhatItLacks() throws {
+        let (kept, changed, added) = (ClipName("kept"), ClipName("changed"), ClipName("added"))
+        let first = ClipLibrary([(kept, [100]), (changed, [5])])
+        let next = ClipLibrary([(added, [1, 2]), (changed, [7, 8])], succeeding: first)
+        #expect([kept, changed, added].map { next.id($0)?.rawValue } == [0, 1, 2])
+        func heard(_ name: ClipName, _ codec: Codec) throws -> [UInt8] {
+            Array(next.audio.bytes(try #require(next.id(name)), as: codec))
+        }
+        #expect(try heard(kept, .pcma) == [G711.alaw(100)] && heard(kept, .pcmu) == [G711.mulaw(100)])
+        #expect(try heard(changed, .pcma) == [7, 8].map(G711.alaw))
+        #expect(try heard(added, .pcmu) == [1, 2].map(G711.mulaw))
+    }
+
     @Test func holdMusicIsShortSteadyAndWithoutClicks() {
         let music = HoldMusic.synthesize()
         #expect(music.count == HoldMusic.seconds * 8000 && HoldMusic.seconds < 20)

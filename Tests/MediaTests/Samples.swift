@@ -48,9 +48,12 @@ struct Rig {
     var now = MonotonicTime.milliseconds(1000)
     var events: [MediaEvent] = []
 
-    init(_ agreed: MediaAgreement? = agreement(), options: MediaStream.Options = MediaStream.Options()) {
+    init(
+        _ agreed: MediaAgreement? = agreement(), options: MediaStream.Options = MediaStream.Options(),
+        library: ClipLibrary = Rig.library
+    ) {
         var random = SeededRandom(seed: 3)
-        stream = MediaStream(options: options, audio: Rig.library.audio, random: &random, now: now)
+        stream = MediaStream(options: options, audio: library.audio, random: &random, now: now)
         if let agreed { stream.apply(agreed, now: now) }
     }
 

@@ -101,7 +101,9 @@ struct CenterHandler: DatagramHandler {
         parse: (MessageParser) throws(SIPParseError) -> SIP.Message
     ) {
         do throws(SIPParseError) {
-            core.receive(try parse(parser), on: flow, at: now, into: &actions)
+            let message = try parse(parser)
+            if !message.isRequest { around.metrics.received(message) }
+            core.receive(message, on: flow, at: now, into: &actions)
         } catch {
             core.refuse(error, on: flow, into: &actions)
         }
@@ -178,8 +180,8 @@ struct CenterHandler: DatagramHandler {
         let loop = around.media
         switch command {
         case .open: break
-        case .apply(let agreement, let signalledFrom):
-            loop.send(.apply(agreement, signalledFrom: signalledFrom), to: stream)
+        case .apply(let agreement, let signalledFrom, let former):
+            loop.send(.apply(agreement, signalledFrom: signalledFrom, former: former), to: stream)
         case .play(let playback, let items):
             loop.send(.play(items, id: playback, stopsOnDigit: false, loops: false), to: stream)
         case .music:

@@ -14,8 +14,8 @@ struct CenterMetrics: Sendable {
     private let received: [Method: Counter]
     private let receivedOther: Counter
     private let rejections: [RejectionReason: Counter]
-    private let sentRequests: Counter
-    private let sentResponses: Counter
+    private let sentByMethod: [Method: Counter]
+    private let sentOther: Counter
 
     private static let methods: [Method] = [.invite, .ack, .bye, .cancel, .options, .info, .update, .prack]
 
@@ -32,16 +32,21 @@ struct CenterMetrics: Sendable {
         receivedOther = metrics.sipMessages(method: "other", direction: .received)
         rejections = Dictionary(
             uniqueKeysWithValues: RejectionReason.allCases.map { ($0, metrics.sipRejected(reason: $0.rawValue)) })
-        sentRequests = metrics.sipMessages(method: "request", direction: .sent)
-        sentResponses = metrics.sipMessages(method: "response", direction: .sent)
+        sentByMethod = Dictionary(
+            uniqueKeysWithValues: Self.methods.map {
+                ($0, metrics.sipMessages(method: $0.description, direction: .sent))
+            })
+        sentOther = metrics.sipMessages(method: "other", direction: .sent)
     }
 
     func calls(_ count: Int) { active.set(count) }
     func rejected(_ reason: RejectionReason) { rejections[reason]?.add() }
 
+    func received(_ response: SIP.Message) { (received[response.method] ?? receivedOther).add() }
+
     func sent(_ bytes: [UInt8]) {
-        // A response begins with "SIP/2.0"; no method begins with a lower-case "S" and a slash in its fourth place.
-        if bytes.count > 4, bytes[3] == UInt8(ascii: "/") { sentResponses.add() } else { sentRequests.add() }
+        let counter = SentMethod.of(bytes).flatMap { sentByMethod[$0] }
+        (counter ?? sentOther).add()
     }
 
     func streamRefused(_ refusal: StreamRefusal) {

@@ -9,8 +9,10 @@ import NetworkIO
 import NodeRuntime
 import Primitives
 import Profiles
+import Prompts
 import SIP
 import Session
+import Speech
 import Store
 import Synchronization
 import Telemetry
@@ -26,7 +28,9 @@ public final class CenterNode: RunningNode {
     private let media: MediaLoop
     private let store: SQLiteStore
     private let heartbeat: Heartbeat
-    private let catalogue: CenterVoice
+    let library: LibraryInUse
+    /// Why the menus and prompts of the last SIGHUP were refused; nil while all is as the files have it.
+    private let refusal = Mutex<String?>(nil)
 
     /// Brings a center up: prompts spoken and loaded, sockets bound, store opened, then calls are taken.
     ///
@@ -62,9 +66,10 @@ public final class CenterNode: RunningNode {
         options.timeout = profile.media.timeout
         options.inBandDigits = profile.media.hearsTones
 
+        let library = LibraryInUse(voice.prompts.library)
         let lateHeartbeat = LateHeartbeat()
         let core = CenterCore(
-            settings: CenterSettings(profile, identity: identity, voice: voice),
+            settings: CenterSettings(profile, identity: identity, voice: voice, library: library),
             seed: UInt64.random(in: .min ... .max))
         let late = LateMailbox()
         do throws(SocketError) {
@@ -83,7 +88,7 @@ public final class CenterNode: RunningNode {
                 name: "sip", listeners: profile.common.sip.listeners.filter { $0.transport == .udp }.map(\.endpoint))
             configuration.mailboxCapacity = 65_536
             let counted = CenterMetrics(metrics, log: log)
-            let music = voice.voices.music
+            let music = voice.prompts.library.id(ClipName(ClipReference.holdMusic))
             let mediaAddress = profile.media.advertise
             loop = try DatagramLoop.start(configuration) { mailbox in
                 CenterHandler(
@@ -121,7 +126,7 @@ public final class CenterNode: RunningNode {
         self.state = state
         self.store = store
         self.log = log
-        catalogue = voice
+        self.library = library
         observe(metrics)
         keepMenus(voice.menus)
     }
@@ -163,6 +168,13 @@ public final class CenterNode: RunningNode {
         metrics.registry.count(
             "tandem_rtp_packets_total", help: "RTP packets.", labels: [Label("direction", "out")]
         ) { media.counters.packetsSent.load(ordering: .relaxed) }
+        let rejected = "Telephone-events that gave no digit (RFC 4733), packet by packet, by why."
+        metrics.registry.count(
+            "tandem_digits_rejected_total", help: rejected, labels: [Label("reason", "out-of-range")]
+        ) { media.counters.eventsOutOfRange.load(ordering: .relaxed) }
+        metrics.registry.count("tandem_digits_rejected_total", help: rejected, labels: [Label("reason", "late")]) {
+            media.counters.eventsLate.load(ordering: .relaxed)
+        }
         metrics.registry.count("tandem_rtp_late_total", help: "RTP packets that left after their time.") {
             media.counters.late.load(ordering: .relaxed)
         }
@@ -198,6 +210,9 @@ public final class CenterNode: RunningNode {
         var health = HealthReport(node: identity.name, role: "center", incarnation: identity.incarnation)
         if let trouble = store.health.trouble { health.degraded.append("store: \(trouble)") }
         if store.health.dropped > 0 { health.degraded.append("\(store.health.dropped) checkpoints were given up") }
+        if let refusal = refusal.withLock({ $0 }) {
+            health.degraded.append("menus and prompts as before, the changed ones were refused: \(refusal)")
+        }
         guard let report = await report() else {
             health.canServe = false
             health.degraded.append("the SIP loop takes no messages")
@@ -208,16 +223,26 @@ public final class CenterNode: RunningNode {
         return health
     }
 
-    /// A changed menu serves new calls; a broken one is refused and the old one stays.
+    /// Menus, prompt texts and recordings are read again: changed ones serve new calls, broken ones are refused and all
+    /// of the old ones stay.
     public func reload() async {
         do throws(NodeFailure) {
-            let menus = try CenterVoice.menus(of: profile, folder: folder, catalogue: catalogue.catalogue)
-            keepMenus(menus)
-            loop.mailbox.post(.event(.menus(menus)))
+            let voice = try await CenterVoice.load(
+                profile, folder: folder, state: state, succeeding: library.library)
+            // Before the core may ask for one of its clips.
+            guard media.use(voice.prompts.library) else { throw .failed("the media loop takes no more commands") }
+            library.replace(with: voice.prompts.library)
+            keepMenus(voice.menus)
+            loop.mailbox.post(.event(.menus(voice.menus)))
+            refusal.withLock { $0 = nil }
             log.notice(
-                "menus read again", metadata: ["menus": "\(menus.values.map(\.name).sorted().joined(separator: ","))"])
+                "menus and prompts read again",
+                metadata: ["menus": "\(voice.menus.values.map(\.name).sorted().joined(separator: ","))"])
         } catch {
-            for line in error.lines { log.error("menu refused, the old one stays", metadata: ["problem": "\(line)"]) }
+            refusal.withLock { $0 = error.lines.first ?? "unknown" }
+            for line in error.lines {
+                log.error("menus and prompts refused, the old ones stay", metadata: ["problem": "\(line)"])
+            }
         }
     }
 

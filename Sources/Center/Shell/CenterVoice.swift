@@ -6,6 +6,7 @@ import Profiles
 import Prompts
 import Speech
 import StrictYAML
+import Synchronization
 
 /// What a center needs to speak: its menus, the catalogue of their sentences, and the clips.
 public struct CenterVoice: Sendable {
@@ -15,9 +16,11 @@ public struct CenterVoice: Sendable {
 
     /// Reads menus and prompt files, speaks what nobody recorded, and loads the clips. Blocks on the disk.
     ///
-    /// - Parameter folder: of the profile; menus and prompt files are relative to it.
+    /// - Parameters:
+    ///   - folder: of the profile; menus and prompt files are relative to it.
+    ///   - former: the library in use until now, whose clips keep their numbers.
     public static func load(
-        _ profile: CenterProfile, folder: String, state: StateDirectory,
+        _ profile: CenterProfile, folder: String, state: StateDirectory, succeeding former: ClipLibrary? = nil,
         progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }
     ) async throws(NodeFailure) -> CenterVoice {
         let catalogue = try catalogue(of: profile, folder: folder)
@@ -28,7 +31,7 @@ public struct CenterVoice: Sendable {
             catalogue, languages: languages, engines: engines(of: profile), directories: directories)
         let report = await builder.build(progress: progress)
         guard report.problems.isEmpty else { throw NodeFailure(report.problems.map(\.description), status: 2) }
-        let loaded = PromptLoader(directories).load(catalogue, languages: languages)
+        let loaded = PromptLoader(directories).load(catalogue, languages: languages, succeeding: former)
         guard loaded.problems.isEmpty else { throw NodeFailure(loaded.problems.map(\.description), status: 2) }
         return CenterVoice(menus: menus, catalogue: catalogue, prompts: loaded)
     }
@@ -94,11 +97,20 @@ public struct CenterVoice: Sendable {
         path.hasPrefix("/") ? path : "\(folder)/\(path)"
     }
 
-    /// How the core turns what a menu says into clips.
-    var voices: Voices {
-        let library = prompts.library
-        return Voices(
-            catalogue: catalogue, music: library.id(ClipName(ClipReference.holdMusic))
-        ) { language, name in library.id(ClipName(ClipReference(language: language, name: name))) }
+    /// How the core turns what a menu says into clips of the library that is in use at that moment.
+    func voices(from inUse: LibraryInUse) -> Voices {
+        Voices(catalogue: catalogue, music: inUse.library.id(ClipName(ClipReference.holdMusic))) { language, name in
+            inUse.library.id(ClipName(ClipReference(language: language, name: name)))
+        }
     }
+}
+
+/// The clips that a center speaks from; replaced while it runs.
+final class LibraryInUse: Sendable {
+    private let current: Mutex<ClipLibrary>
+
+    init(_ library: ClipLibrary) { current = Mutex(library) }
+
+    var library: ClipLibrary { current.withLock { $0 } }
+    func replace(with library: ClipLibrary) { current.withLock { $0 = library } }
 }

@@ -8,7 +8,7 @@ import Session
 
 extension CenterSettings {
     /// A profile as the core needs it.
-    init(_ profile: CenterProfile, identity: NodeIdentity, voice: CenterVoice) {
+    init(_ profile: CenterProfile, identity: NodeIdentity, voice: CenterVoice, library: LibraryInUse) {
         let sip = profile.common.sip
         let udp = sip.listeners.filter { $0.transport == .udp }
         let contacts = (udp.isEmpty ? sip.listeners : udp).map { listener in
@@ -25,7 +25,7 @@ extension CenterSettings {
             }
         }
         self.init(
-            identity: identity, contacts: contacts, lines: lines, voices: voice.voices,
+            identity: identity, contacts: contacts, lines: lines, voices: voice.voices(from: library),
             callLimit: profile.limits.calls, setUps: profile.limits.setUps, longestCall: profile.limits.duration,
             sessionTimer: SessionTimerPolicy(
                 preferred: Int(profile.sessionTimer.expires.components.seconds),
