@@ -76,21 +76,41 @@ public struct MenuDefinition: Sendable {
 
     /// Reads and checks a menu. Throws every problem at once, each with its file and line.
     public init(_ source: MenuSource, operations: OperationCatalogue = .banking) throws(Problems) {
-        let collector = ProblemCollector()
-        let reading = MenuReading(source: source, operations: operations, collector: collector)
-        let menu = reading.read()
-        try collector.throwErrors()
-        guard let menu else {
+        let examined = MenuDefinition.examine(source, operations: operations)
+        if examined.problems.contains(where: { $0.severity == .error }) { throw Problems(examined.problems) }
+        guard let definition = examined.definition else {
             throw Problems([Problem(file: source.top, line: 0, "the menu cannot be read")])
         }
-        name = menu.name
-        version = menu.version
+        self = definition
+    }
+
+    /// What reading a menu brought, sound or not.
+    struct Examination {
+        /// As much as could be read. Not for a call unless no problem is an error.
+        var definition: MenuDefinition?
+        var problems: [Problem]
+        /// Every state could be read, so that what leads to what is known.
+        var isWhole: Bool
+    }
+
+    /// Reads a menu past its first mistakes, for those who look for all of them.
+    static func examine(_ source: MenuSource, operations: OperationCatalogue = .banking) -> Examination {
+        let collector = ProblemCollector()
+        let reading = MenuReading(source: source, operations: operations, collector: collector)
+        let header = reading.read()
+        let definition = header.map { MenuDefinition(source, header: $0, reading: reading) }
+        return Examination(definition: definition, problems: collector.problems, isWhole: reading.isWhole)
+    }
+
+    private init(_ source: MenuSource, header: MenuReading.Header, reading: MenuReading) {
+        name = header.name
+        version = header.version
         hash = source.hash
         self.source = source
-        languages = menu.languages
-        start = menu.start
-        login = menu.login
-        warnings = collector.problems
+        languages = header.languages
+        start = header.start
+        login = header.login
+        warnings = reading.collector.problems
         content = Content(
             states: reading.states, order: reading.order, tables: reading.tables, branches: reading.branches,
             collectors: reading.collectors)

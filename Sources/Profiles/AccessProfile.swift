@@ -155,13 +155,14 @@ extension AccessProfile.Sources {
         let rate = section.value(
             "per_second", .number(in: 0.1...100_000), default: 500,
             "New calls a second from one address in the long run; beyond: 503 with Retry-After.")
-        let burst = section.value(
-            "burst", .integer(in: 1...1_000_000), default: 1_000,
+        let burst = section.optional(
+            "burst", .integer(in: 1...1_000_000), absent: "as many as `per_second` lets in a second, at least 10",
             "New calls at once from one address after a quiet time.")
         let tracked = section.value(
             "tracked", .integer(in: 16...1_000_000), default: 4_096,
             "Addresses whose rate is kept apart; when all are busy, further ones share one.")
         return Self(
-            rules: SourceRules(allowed: allow), rate: RateLimit(perSecond: rate, burst: burst), tracked: tracked)
+            rules: SourceRules(allowed: allow),
+            rate: RateLimit(perSecond: rate, burst: burst ?? max(10, Int(rate.rounded(.up)))), tracked: tracked)
     }
 }

@@ -31,49 +31,73 @@ public enum NodeProfile: Hashable, Sendable {
 
     /// Reads a profile's text. `file` is only named in problems. Throws all problems at once.
     public static func decode(yaml text: String, file: String) throws(ProfileProblems) -> NodeProfile {
-        let reading = ProfileReading(file: file)
-        let root: Node
-        do {
-            guard let node = try Yams.compose(yaml: text) else {
-                throw whole(file, found: "an empty file", expected: "a profile")
-            }
-            root = node
-        } catch let error as YamlError {
-            throw syntax(error, file: file)
-        } catch let error as ProfileProblems {
-            throw error
-        } catch {
-            throw whole(file, found: "no YAML (\(error))", expected: "a profile")
-        }
-        guard case .mapping(let mapping) = root else {
-            throw whole(file, found: Section.found(root), expected: "a mapping with role, name, sip and http")
-        }
-        let top = Section(reading: reading, mapping: mapping, path: "", line: root.mark?.line ?? 1)
-        // Without a role nothing else can be judged.
-        let isRoleKnown = readRole(top)
-        guard reading.problems.isEmpty, let role = isRoleKnown else { throw ProfileProblems(reading.problems) }
-        let profile = read(top, role: role)
-        top.finish()
-        guard reading.problems.isEmpty else { throw ProfileProblems(reading.problems) }
+        let review = review(yaml: text, file: file)
+        guard review.problems.isEmpty, let profile = review.profile else { throw ProfileProblems(review.problems) }
         return profile
     }
 
     /// Reads a profile from disk, and checks that the files it names next to it can be read.
     public static func load(file: String) throws(ProfileProblems) -> NodeProfile {
+        let review = review(file: file)
+        guard review.problems.isEmpty, let profile = review.profile else { throw ProfileProblems(review.problems) }
+        return profile
+    }
+
+    /// What reading one profile brought, sound or not.
+    struct Review {
+        /// As much as could be read, with stand-ins for the rest; nil where not even a role could be. Not for a node
+        /// unless there are no problems.
+        var profile: NodeProfile?
+        var problems: [ProfileProblem]
+    }
+
+    /// Reads a profile from disk past its first mistakes, and checks that the files it names next to it can be read.
+    static func review(file: String) -> Review {
         guard let data = FileManager.default.contents(atPath: file) else {
             let found = FileManager.default.fileExists(atPath: file) ? "an unreadable file" : "no such file"
-            throw whole(file, found: found, expected: "a profile")
+            return Review(problems: whole(file, found: found, expected: "a profile").list)
         }
         guard data.count <= byteLimit else {
-            throw whole(file, found: "\(data.count) bytes", expected: "at most \(byteLimit)")
+            return Review(
+                problems: whole(file, found: "\(data.count) bytes", expected: "at most \(byteLimit)").list)
         }
         guard let text = String(data: data, encoding: .utf8) else {
-            throw whole(file, found: "bytes that are no UTF-8", expected: "a profile in UTF-8")
+            return Review(
+                problems: whole(file, found: "bytes that are no UTF-8", expected: "a profile in UTF-8").list)
         }
-        let profile = try decode(yaml: text, file: file)
-        let missing = profile.unreadableFiles(file: file)
-        guard missing.isEmpty else { throw ProfileProblems(missing) }
-        return profile
+        var review = review(yaml: text, file: file)
+        // A path that is no good has its problem already.
+        let told = Set(review.problems.map(\.path))
+        review.problems += (review.profile?.unreadableFiles(file: file) ?? []).filter { !told.contains($0.path) }
+        return review
+    }
+
+    private static func review(yaml text: String, file: String) -> Review {
+        let reading = ProfileReading(file: file)
+        let root: Node
+        do {
+            guard let node = try Yams.compose(yaml: text) else {
+                return Review(problems: whole(file, found: "an empty file", expected: "a profile").list)
+            }
+            root = node
+        } catch let error as YamlError {
+            return Review(problems: syntax(error, file: file).list)
+        } catch {
+            return Review(problems: whole(file, found: "no YAML (\(error))", expected: "a profile").list)
+        }
+        guard case .mapping(let mapping) = root else {
+            return Review(
+                problems: whole(
+                    file, found: Section.found(root), expected: "a mapping with role, name, sip and http"
+                ).list)
+        }
+        let top = Section(reading: reading, mapping: mapping, path: "", line: root.mark?.line ?? 1)
+        // Without a role nothing else can be judged.
+        let isRoleKnown = readRole(top)
+        guard reading.problems.isEmpty, let role = isRoleKnown else { return Review(problems: reading.problems) }
+        let profile = read(top, role: role)
+        top.finish()
+        return Review(profile: profile, problems: reading.problems)
     }
 
     /// A path that a profile gives relative to its own folder.
@@ -101,6 +125,18 @@ public enum NodeProfile: Hashable, Sendable {
         let role = top.required(
             "role", .choice(placeholder: NodeRole.seats, of: ProfileReference.roles), "What the node is for.")
         return role == .seats ? nil : role
+    }
+
+    /// The menus of the lines, in the order of their numbers.
+    func readableMenus(file: String) -> [ProfileSet.NamedMenu] {
+        guard case .center(let center) = self else { return [] }
+        return center.lines.sorted { $0.key < $1.key }.compactMap { _, line in
+            guard case .menu(let menu) = line else { return nil }
+            let path = Self.path(menu, besideProfile: file)
+            guard FileManager.default.isReadableFile(atPath: path) else { return nil }
+            return ProfileSet.NamedMenu(
+                path: path, prompts: Self.path(center.ownPromptsPath, besideProfile: file))
+        }
     }
 
     private func unreadableFiles(file: String) -> [ProfileProblem] {

@@ -19,18 +19,42 @@ public struct ProfileSet: Sendable {
 
     /// Reads every file; throws the problems of all of them and between them at once.
     public static func load(files: [String]) throws(ProfileProblems) -> ProfileSet {
-        var items: [Item] = []
-        var problems: [ProfileProblem] = []
+        let review = review(files: files)
+        guard review.problems.isEmpty else { throw ProfileProblems(review.problems) }
+        return ProfileSet(items: review.items)
+    }
+
+    /// What reading several files brought, sound or not.
+    public struct Review: Sendable {
+        /// The profiles that are right by themselves.
+        public var items: [Item]
+        /// Of each file, and between those that are right.
+        public var problems: [ProfileProblem]
+        /// The menus that lines name and that are there, those of profiles with problems too.
+        public var menus: [NamedMenu]
+    }
+
+    /// A menu as a center's profile names it.
+    public struct NamedMenu: Hashable, Sendable {
+        public var path: String
+        /// The folder with the texts of its prompts.
+        public var prompts: String
+    }
+
+    /// Reads every file past the mistakes in others.
+    public static func review(files: [String]) -> Review {
+        var review = Review(items: [], problems: [], menus: [])
         for file in files {
-            do throws(ProfileProblems) {
-                items.append(Item(file: file, profile: try NodeProfile.load(file: file)))
-            } catch {
-                problems += error.list
+            let read = NodeProfile.review(file: file)
+            review.problems += read.problems
+            guard let profile = read.profile else { continue }
+            if read.problems.isEmpty { review.items.append(Item(file: file, profile: profile)) }
+            for menu in profile.readableMenus(file: file) where !review.menus.contains(menu) {
+                review.menus.append(menu)
             }
         }
-        problems += Self.problems(between: items)
-        guard problems.isEmpty else { throw ProfileProblems(problems) }
-        return ProfileSet(items: items)
+        review.problems += problems(between: review.items)
+        return review
     }
 
     /// Reads all `*.yaml` of a folder, by name; its subfolders hold menus and are passed over.

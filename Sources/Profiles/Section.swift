@@ -171,14 +171,21 @@ final class Section {
             return nil
         }
         return mapping.compactMap { entry in
-            let name = scalar(entry.key, kind, path: pathOf(key))
+            // As it is written, also where it is no good: the user must find it again.
+            let name = entry.key.scalar.map { String($0.string.prefix(80)) } ?? "?"
+            let path = "\(pathOf(key)).\(name)"
+            if entry.key.scalar.flatMap({ kind.parse($0.string) }) == nil {
+                reading.problem(
+                    path, found: "a key that is not allowed", expected: kind.expected,
+                    line: entry.key.mark?.line ?? line)
+            }
             guard case .mapping = entry.value else {
                 reading.problem(
-                    "\(pathOf(key)).\(name)", found: Self.found(entry.value), expected: "a mapping, \(what)",
+                    path, found: Self.found(entry.value), expected: "a mapping, \(what)",
                     line: entry.value.mark?.line ?? line)
                 return nil
             }
-            return (name, inside(entry.value, path: "\(pathOf(key)).\(name)") { read(name, $0) })
+            return (name, inside(entry.value, path: path) { read(name, $0) })
         }
     }
 

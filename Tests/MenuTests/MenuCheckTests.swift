@@ -169,4 +169,45 @@ import Testing
                 "bank: {login: perhaps}\ntests:\n  - name: x\n    steps: [{pres: \"1\"}]\n", file: "m.test.yaml")
         }
     }
+
+    private func allFindings(_ states: String) throws -> [String] {
+        var catalogue = PromptCatalogue()
+        try catalogue.add(file: "language: en\nclips: {ask: Ask, goodbye: Bye}", named: "en.yaml")
+        try catalogue.add(file: "language: zh\nclips: {ask: 问, goodbye: 再见}", named: "zh.yaml")
+        return MenuCheck.problems(in: MenuFixture.source(states: states), catalogue: catalogue).map {
+            "\($0.line): \($0.message)"
+        }
+    }
+
+    @Test func whatCannotBeReadHidesNoMissingPrompt() throws {
+        let found = try allFindings(
+            """
+              first: {say: [unheard-of], kees: {"1": bye}}
+              second: {say: [ask], go: unheard-of-too}
+            """)
+        #expect(found.contains { $0.hasPrefix("8: unknown key \"kees\"") }, "\(found)")
+        #expect(found.contains { $0.hasPrefix("9: there is no state \"unheard-of-too\"") }, "\(found)")
+        #expect(found.contains("8: the clip \"unheard-of\" has no text in \"zh\""), "\(found)")
+    }
+
+    @Test func aNameThatLeadsNowhereHidesNoEndlessLoopAndNoMissingPrompt() throws {
+        let found = try allFindings(
+            """
+              first: {say: [unheard-of], keys: {"1": nowhere}}
+              round: {say: [ask], go: again}
+              again: {say: [ask], go: round}
+            """)
+        #expect(found.contains("8: there is no state \"nowhere\""), "\(found)")
+        #expect(found.contains("8: the clip \"unheard-of\" has no text in \"zh\""), "\(found)")
+        #expect(found.contains { $0.hasPrefix("9: a caller who presses nothing goes round for ever") }, "\(found)")
+    }
+
+    @Test func aMissingStartHidesNothingInTheStates() throws {
+        var source = MenuFixture.source(states: "  first: {say: [ask], keys: {\"1\": nowhere}}")
+        source.files[source.top] = source.files[source.top]?.replacing("start: first\n", with: "")
+        let found = MenuCheck.problems(in: source, catalogue: PromptCatalogue()).map(\.message)
+        #expect(found.contains("the key \"start\" is missing"), "\(found)")
+        #expect(found.contains("there is no state \"nowhere\""), "\(found)")
+        #expect(found.contains("the clip \"ask\" has no text in \"en\""), "\(found)")
+    }
 }

@@ -94,4 +94,19 @@ import Testing
         let parts = range.split(separator: "-").compactMap { UInt16($0) }
         #expect(PortRange(first: parts[0], last: parts[1]).pairs == pairs)
     }
+
+    @Test(arguments: [("50", 50), ("0.5", 10), ("12.3", 13), ("100000", 100_000)])
+    func theBurstOfASourceIsOneSecondOfItsRateUnlessItIsSaid(rate: String, burst: Int) throws {
+        func sources(_ more: String) throws -> AccessProfile.Sources {
+            let yaml = Minimal.access + "\nsources: {per_second: \(rate)\(more)}"
+            guard case .access(let profile) = try NodeProfile.decode(yaml: yaml, file: "p.yaml") else {
+                throw WrongRole()
+            }
+            return profile.sources
+        }
+        #expect(try sources("").rate.burst == burst)
+        #expect(try sources(", burst: 7").rate.burst == 7)
+    }
+
+    private struct WrongRole: Error {}
 }

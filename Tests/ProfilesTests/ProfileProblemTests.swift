@@ -4,15 +4,15 @@ import Testing
 @Suite struct ProfileProblemTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var yaml: String
-        var line: String
-        var testDescription: String { line }
+        var lines: [String]
+        var testDescription: String { lines.joined(separator: " ") }
         init(_ base: String, _ old: String, _ new: String, _ line: String) {
             yaml = base.replacing(old, with: new)
-            self.line = "p.yaml: " + line
+            lines = ["p.yaml: " + line]
         }
-        init(_ base: String, adding: String, _ line: String) {
+        init(_ base: String, adding: String, _ lines: String...) {
             yaml = base + "\n" + adding
-            self.line = "p.yaml: " + line
+            self.lines = lines.map { "p.yaml: " + $0 }
         }
     }
 
@@ -48,6 +48,14 @@ import Testing
             "lines.9196: found nothing that answers, expected exactly one of menu: FILE, echo: true, music: true"),
         Case(Minimal.center, "{echo: true}", "{echo: yes}", "lines.9196.echo: found \"yes\", expected true or false"),
         Case(Minimal.center, "{echo: true}", "echo", "lines.9196: found \"echo\", expected a mapping, what answers it"),
+        Case(
+            Minimal.center, "\"9196\": {echo: true}", "\"9 196\": {echo: true}",
+            "lines.9 196: found a key that is not allowed, "
+                + "expected a line (1 to 32 of 0-9, a-z, A-Z, +, *, #, -, _ and .)"),
+        Case(
+            Minimal.center, adding: "languages: {english: {voice: say}}",
+            "languages.english: found a key that is not allowed, expected a language code of two or three letters (zh, en)",
+            "languages.english.voice: found no {output}, expected {output} where the WAV file's name goes"),
         Case(
             Minimal.center, adding: "sipp: {}",
             "sipp: found an unknown key, expected one of bank, drain_s, http, languages, limits, lines, log_level, "
@@ -129,7 +137,7 @@ import Testing
             "detection: found a list, expected a mapping with keys of its own"),
     ])
     func saysWhereWhatAndWhatIsAllowed(wrong: Case) {
-        #expect(problems(wrong.yaml) == [wrong.line])
+        #expect(problems(wrong.yaml) == wrong.lines)
     }
 
     @Test func allProblemsAreReportedAtOnce() {

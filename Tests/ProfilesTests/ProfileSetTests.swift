@@ -147,6 +147,22 @@ import Testing
         }
     }
 
+    @Test func aMissingMenuIsToldBesideOtherProblemsAndOtherMenusAreStillNamed() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tandem-\(UUID())").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try "x".write(toFile: folder + "/there.yaml", atomically: true, encoding: .utf8)
+        let file = folder + "/center.yaml"
+        try Minimal.center.replacing(
+            "lines: {\"9196\": {echo: true}}", with: "lines: {\"1\": {menu: there.yaml}, \"2\": {menu: gone.yaml}}"
+        ).replacing("10000-19999", with: "5-6").write(toFile: file, atomically: true, encoding: .utf8)
+        let review = ProfileSet.review(files: [file])
+        #expect(review.problems.map(\.path) == ["media.ports", "lines.2.menu"])
+        #expect(review.menus.map(\.path) == [folder + "/there.yaml"])
+        #expect(review.menus.map(\.prompts) == [folder + "/prompts"])
+        #expect(review.items.isEmpty)
+    }
+
     @Test func anEmptyFolderIsOneClearLine() throws {
         do {
             _ = try ProfileSet.load(directory: "/nowhere")

@@ -46,6 +46,8 @@ final class MenuReading {
     let operations: OperationCatalogue
     let collector: ProblemCollector
 
+    /// Every state could be read as it is written; names in them may lead nowhere.
+    private(set) var isWhole = false
     var languages: [String] = []
     var states: [String: MenuState] = [:]
     var order: [String] = []
@@ -63,6 +65,7 @@ final class MenuReading {
         self.collector = collector
     }
 
+    /// Nil only where there is no menu at all; what is missing or wrong is empty in the header, with an error.
     func read() -> Header? {
         guard let top = document(source.top, asked: nil) else { return nil }
         let name = top.require("menu")?.name("the name of the menu")
@@ -71,10 +74,11 @@ final class MenuReading {
             .compactMap { $0.name("a language, such as en") }
         if languages.isEmpty { top.whole.fail("the menu speaks no language; name at least one under \"languages\"") }
         if Set(languages).count < languages.count { top.whole.fail("a language stands twice in \"languages\"") }
-        guard let start = readBody(top, scope: MenuScope(), depth: 0) else { return nil }
-        MenuRules(reading: self, start: start.start).check()
-        guard let name, let version, !languages.isEmpty else { return nil }
-        return Header(name: name, version: version, languages: languages, start: start.start, login: start.login)
+        let body = readBody(top, scope: MenuScope(), depth: 0)
+        isWhole = !collector.hasErrors
+        MenuRules(reading: self).check()
+        return Header(
+            name: name ?? "", version: version ?? "", languages: languages, start: body.start ?? "", login: body.login)
     }
 
     private func document(_ file: String, asked value: YAMLValue?) -> YAMLMapping? {
@@ -89,7 +93,7 @@ final class MenuReading {
     /// Everything that the top file and included ones have in common.
     private func readBody(
         _ top: YAMLMapping, scope inherited: MenuScope, depth: Int
-    ) -> (start: String, login: MenuDefinition.Login?)? {
+    ) -> (start: String?, login: MenuDefinition.Login?) {
         var scope = inherited
         let startValue = top.require("start")
         let start = startValue.flatMap { reference($0, in: scope, owner: nil) }
@@ -110,7 +114,7 @@ final class MenuReading {
         let entries = top.require("states")?.entries("a mapping of state names to states") ?? []
         top.finish()
         for (key, value) in entries { readState(key, value, scope: scope) }
-        return start.map { ($0, scope.login) }
+        return (start, scope.login)
     }
 
     private func include(_ key: YAMLValue, _ value: YAMLValue, into scope: inout MenuScope, depth: Int) {
@@ -126,7 +130,7 @@ final class MenuReading {
         var inner = scope
         inner.prefix = scope.prefix + name + "/"
         inner.includes = [:]
-        if let result = readBody(top, scope: inner, depth: depth + 1) { scope.includes[name] = result.start }
+        if let start = readBody(top, scope: inner, depth: depth + 1).start { scope.includes[name] = start }
     }
 
     private func login(_ value: YAMLValue, scope: MenuScope) -> MenuDefinition.Login? {

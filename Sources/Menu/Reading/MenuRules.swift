@@ -3,7 +3,6 @@ import StrictYAML
 /// Rules across states: names that lead somewhere, variables that are filled, money that is read back.
 struct MenuRules {
     let reading: MenuReading
-    let start: String
 
     func check() {
         checkReferences()

@@ -4,12 +4,33 @@ import StrictYAML
 
 /// Looks at a menu as a whole: what can never be reached, what cannot be said, where a caller goes round for ever.
 public enum MenuCheck {
-    /// The findings of a sound definition. `queues` are the names of the queues that exist; nil when not known.
+    /// All findings of a menu's text: what cannot be read and, as far as the rest lets see it, what is wrong with the
+    /// whole. `queues` are the names of the queues that exist; nil when not known.
+    static func problems(in source: MenuSource, catalogue: PromptCatalogue, queues: Set<String>? = nil) -> [Problem] {
+        let examined = MenuDefinition.examine(source)
+        guard let definition = examined.definition else { return examined.problems.sorted() }
+        var result = examined.problems
+        result += queueProblems(in: definition, queues: queues)
+        result += PromptGaps(definition: definition, catalogue: catalogue).problems()
+        // With a state that could not be read, what leads where is a guess.
+        if examined.isWhole { result += pathProblems(in: definition) }
+        return Array(Set(result)).sorted()
+    }
+
+    /// The findings of a sound definition.
     public static func problems(
         in definition: MenuDefinition, catalogue: PromptCatalogue, queues: Set<String>? = nil
     ) -> [Problem] {
+        let result =
+            definition.warnings + queueProblems(in: definition, queues: queues)
+            + PromptGaps(definition: definition, catalogue: catalogue).problems() + pathProblems(in: definition)
+        return Array(Set(result)).sorted()
+    }
+
+    /// What no caller reaches, where callers stay for ever, and questions without an answer.
+    private static func pathProblems(in definition: MenuDefinition) -> [Problem] {
         let graph = MenuGraph(definition)
-        var result = definition.warnings
+        var result: [Problem] = []
         let reachable = graph.reachable()
         for name in definition.stateNames where !reachable.contains(name) {
             if let state = definition.states[name] {
@@ -24,27 +45,28 @@ public enum MenuCheck {
             }
         }
         for state in definition.states.values {
-            if case .queue(let step) = state.kind, let queues, !queues.contains(step.queue) {
-                result.append(
-                    state.problem(
-                        .error,
-                        "there is no queue \"\(step.queue)\"; there are \(queues.sorted().joined(separator: ", "))"))
-            }
             if case .choice(_, let keys) = state.kind, keys.isEmpty {
                 result.append(state.problem(.error, "the question \"\(state.name)\" has no key that leads on"))
             }
         }
-        result += PromptGaps(definition: definition, catalogue: catalogue).problems()
-        return Array(Set(result)).sorted()
+        return result
+    }
+
+    private static func queueProblems(in definition: MenuDefinition, queues: Set<String>?) -> [Problem] {
+        guard let queues else { return [] }
+        return definition.states.values.compactMap { state in
+            guard case .queue(let step) = state.kind, !queues.contains(step.queue) else { return nil }
+            return state.problem(
+                .error, "there is no queue \"\(step.queue)\"; there are \(queues.sorted().joined(separator: ", "))")
+        }
     }
 
     /// Reads and checks a file; the names in the findings are paths as the user gave them. Blocks on the disk.
     public static func problems(
         inFile path: String, catalogue: PromptCatalogue, queues: Set<String>? = nil
     ) -> [Problem] {
-        do {
-            let definition = try MenuDefinition(MenuSource.read(path))
-            return place(problems(in: definition, catalogue: catalogue, queues: queues), beside: path)
+        do throws(Problems) {
+            return place(problems(in: try MenuSource.read(path), catalogue: catalogue, queues: queues), beside: path)
         } catch {
             return place(error.list, beside: path)
         }
@@ -75,8 +97,8 @@ struct PromptGaps {
 
     func problems() -> [Problem] {
         var result: [Problem] = []
-        for name in definition.stateNames {
-            guard let state = definition.states[name] else { continue }
+        // Those too that lead nowhere and so have no name in the definition's order.
+        for state in definition.states.values {
             result += gaps(state.say, definition.languages)
             for rule in [state.question?.noInput, state.question?.wrong] {
                 for attempt in rule?.attempts ?? [] { result += gaps(attempt, definition.languages) }
