@@ -102,7 +102,7 @@ struct StoreBenchmark: Sendable {
         let media = MediaCheckpoint(
             leg: .caller, codec: "PCMA", payloadType: 8, telephoneEventType: 101, packetTime: 20, direction: .sendrecv,
             signalledAddress: "192.0.2.7:4000", latchedAddress: "192.0.2.7:4000", origin: "- 3981 1 IN IP4 127.0.0.1",
-            originVersion: 1, rtp: RTPBase(sequence: 65_000, timestamp: 4_000_000_000, at: now))
+            originVersion: 1)
         let menu = MenuCheckpoint(
             menu: "telephone-banking", hash: random.hex(64), state: "transfer-payee", stack: ["main"],
             variables: ["payee": "10000008"], language: "zh",

@@ -96,6 +96,43 @@ public struct OfferAnswer: Hashable, Sendable, Codable {
         self.capabilities = capabilities
     }
 
+    /// Goes on with a session of another node, whoever made the offer there: from the descriptions that both sides hold.
+    ///
+    /// - Parameters:
+    ///   - remote: nil while the other side's first description has not come.
+    ///   - version: of the `o=` line that went out last, which an offer that was refused may have raised.
+    public init(
+        resuming local: SessionDescription, remote: SessionDescription?, version: UInt64,
+        capabilities: MediaCapabilities = MediaCapabilities()
+    ) throws(NegotiationRefusal) {
+        self.init(origin: local.origin, capabilities: capabilities)
+        origin.version = max(version, local.origin.version)
+        isFresh = false
+        pendingOffer = local
+        // An agreement is the same whichever of the two came first, as far as it says what to send and what comes.
+        if let remote { _ = try accept(remote) }
+    }
+
+    /// Opens the description in force as an offer again: it left in a 2xx whose ACK brings the answer.
+    public mutating func reopenOffer() { pendingOffer = pendingOffer ?? local }
+
+    /// An offer that only moves our side: the description that went out last, direction included, with another address
+    /// and the version raised. A caller on hold stays so.
+    public mutating func makeMove(to rtp: Endpoint) throws(NegotiationRefusal) -> SessionDescription {
+        guard pendingOffer == nil else { throw .offerPending }
+        guard let local, let index = agreement?.mediaIndex, local.media.indices.contains(index) else {
+            return try makeOffer(with: LocalMedia(rtp: rtp), raisingVersion: true)
+        }
+        var description = local
+        description.connection = ConnectionData(rtp.address)
+        description.media[index].port = rtp.port
+        description.media[index].connection = nil
+        description.media[index].attributes.removeAll { $0.name == "rtcp" }
+        description = stamped(description, always: true)
+        pendingOffer = description
+        return description
+    }
+
     /// Answers an offer, of an INVITE or of a re-INVITE. A refusal leaves everything as it was.
     public mutating func answer(
         _ offer: SessionDescription, with media: LocalMedia

@@ -25,10 +25,12 @@ extension DialogCheckpoint {
             json.field("localURI", localURI)
             json.field("remoteURI", remoteURI)
             json.field("localCSeq", localCSeq)
+            json.field("localInviteCSeq", localInviteCSeq)
             json.field("remoteCSeq", remoteCSeq)
             json.field("routeSet", routeSet)
             json.field("remoteTarget", remoteTarget)
             json.field("flow", flow)
+            json.field("allowsUPDATE", allowsUPDATE)
             json.field("secure", secure)
             json.object("invite") { json in
                 json.field("role", invite.role.rawValue)
@@ -36,6 +38,7 @@ extension DialogCheckpoint {
                 json.field("acknowledged", invite.acknowledged)
                 json.field("vias", invite.vias)
                 json.field("recordRoutes", invite.recordRoutes)
+                json.field("awaitsAnswer", invite.awaitsAnswer)
             }
             json.field("localSDP", localSDP)
             json.field("remoteSDP", remoteSDP)
@@ -63,11 +66,6 @@ extension MediaCheckpoint {
             json.field("latchedAddress", latchedAddress)
             json.field("origin", origin)
             json.field("originVersion", originVersion)
-            json.object("rtp") { json in
-                json.field("sequence", rtp.sequence)
-                json.field("timestamp", rtp.timestamp)
-                json.field("at", rtp.at)
-            }
         }
     }
 }

@@ -19,6 +19,9 @@ public struct DialogCheckpoint: Hashable, Sendable, Codable {
     public var localURI: String
     public var remoteURI: String
     public var localCSeq: UInt32
+    /// CSeq number of the last INVITE of our own, committed before it left: whoever goes on with the call acknowledges
+    /// that one first. Nil when there was none.
+    public var localInviteCSeq: UInt32?
     /// Nil until the other end has sent a request.
     public var remoteCSeq: UInt32?
     /// In the order in which Route headers are written; empty means straight to the remote target.
@@ -26,6 +29,8 @@ public struct DialogCheckpoint: Hashable, Sendable, Codable {
     public var remoteTarget: String
     /// Where the other end was last heard from, `udp 192.0.2.1:5060`, for replies and for callers behind NAT.
     public var flow: String
+    /// The other end lists UPDATE in its Allow. Nil in checkpoints of releases that did not say.
+    public var allowsUPDATE: Bool?
     /// RFC 3261 §12: a dialog over TLS that began with a SIPS URI stays secure.
     public var secure: Bool
     /// The INVITE that made the dialog or changed it last.
@@ -36,9 +41,9 @@ public struct DialogCheckpoint: Hashable, Sendable, Codable {
 
     public init(
         leg: Leg, role: Role, state: State, callID: String, localTag: String, remoteTag: String, localURI: String,
-        remoteURI: String, localCSeq: UInt32, remoteCSeq: UInt32?, routeSet: [String], remoteTarget: String,
-        flow: String, secure: Bool = false, invite: InviteCheckpoint, localSDP: String, remoteSDP: String,
-        timer: SessionTimerCheckpoint? = nil
+        remoteURI: String, localCSeq: UInt32, localInviteCSeq: UInt32? = nil, remoteCSeq: UInt32?, routeSet: [String],
+        remoteTarget: String, flow: String, allowsUPDATE: Bool? = nil, secure: Bool = false, invite: InviteCheckpoint,
+        localSDP: String, remoteSDP: String, timer: SessionTimerCheckpoint? = nil
     ) {
         self.leg = leg
         self.role = role
@@ -49,10 +54,12 @@ public struct DialogCheckpoint: Hashable, Sendable, Codable {
         self.localURI = localURI
         self.remoteURI = remoteURI
         self.localCSeq = localCSeq
+        self.localInviteCSeq = localInviteCSeq
         self.remoteCSeq = remoteCSeq
         self.routeSet = routeSet
         self.remoteTarget = remoteTarget
         self.flow = flow
+        self.allowsUPDATE = allowsUPDATE
         self.secure = secure
         self.invite = invite
         self.localSDP = localSDP
@@ -71,15 +78,19 @@ public struct InviteCheckpoint: Hashable, Sendable, Codable {
     /// Via and Record-Route values of the received INVITE, topmost first; empty for our own.
     public var vias: [String]
     public var recordRoutes: [String]
+    /// Our 200 carried an offer: its answer comes in the ACK (RFC 3261 §13.2.1).
+    public var awaitsAnswer: Bool?
 
     public init(
-        role: DialogCheckpoint.Role, cseq: UInt32, acknowledged: Bool, vias: [String] = [], recordRoutes: [String] = []
+        role: DialogCheckpoint.Role, cseq: UInt32, acknowledged: Bool, vias: [String] = [],
+        recordRoutes: [String] = [], awaitsAnswer: Bool? = nil
     ) {
         self.role = role
         self.cseq = cseq
         self.acknowledged = acknowledged
         self.vias = vias
         self.recordRoutes = recordRoutes
+        self.awaitsAnswer = awaitsAnswer
     }
 }
 

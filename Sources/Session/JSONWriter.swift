@@ -74,7 +74,8 @@ struct JSONWriter {
         number(value)
     }
 
-    mutating func field(_ key: StaticString, _ value: Bool) {
+    mutating func field(_ key: StaticString, _ value: Bool?) {
+        guard let value else { return }
         name(key)
         bytes.append(contentsOf: value ? Array("true".utf8) : Array("false".utf8))
         needsComma = true

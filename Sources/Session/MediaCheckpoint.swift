@@ -1,6 +1,7 @@
 import Primitives
 
-/// What another center needs to go on with the audio of one dialog.
+/// What another center needs to go on with the audio of one dialog. Where the RTP stream stood is not in it: the next
+/// owner is a new synchronisation source with a start of its own (docs/decisions/0005-no-rtp-base.md).
 public struct MediaCheckpoint: Hashable, Sendable, Codable {
     /// As in SDP, seen from us: `sendonly` while the caller has us on hold without music from them.
     public enum Direction: String, Sendable, Codable { case sendrecv, sendonly, recvonly, inactive }
@@ -21,12 +22,10 @@ public struct MediaCheckpoint: Hashable, Sendable, Codable {
     /// The `o=` line of our description: the same over a takeover, but for the version, which grows by one.
     public var origin: String
     public var originVersion: UInt64
-    public var rtp: RTPBase
 
     public init(
         leg: DialogCheckpoint.Leg, codec: String, payloadType: UInt8, telephoneEventType: UInt8?, packetTime: Int,
-        direction: Direction, signalledAddress: String, latchedAddress: String?, origin: String, originVersion: UInt64,
-        rtp: RTPBase
+        direction: Direction, signalledAddress: String, latchedAddress: String?, origin: String, originVersion: UInt64
     ) {
         self.leg = leg
         self.codec = codec
@@ -38,26 +37,11 @@ public struct MediaCheckpoint: Hashable, Sendable, Codable {
         self.latchedAddress = latchedAddress
         self.origin = origin
         self.originVersion = originVersion
-        self.rtp = rtp
     }
 
     private enum CodingKeys: String, CodingKey {
         case leg, codec, payloadType, telephoneEventType
         case packetTime = "packetTime_ms"
-        case direction, signalledAddress, latchedAddress, origin, originVersion, rtp
-    }
-}
-
-/// Sequence number and timestamp that the stream had at one moment; the next owner goes on from what follows by the
-/// time that has passed.
-public struct RTPBase: Hashable, Sendable, Codable {
-    public var sequence: UInt16
-    public var timestamp: UInt32
-    public var at: WallTime
-
-    public init(sequence: UInt16, timestamp: UInt32, at: WallTime) {
-        self.sequence = sequence
-        self.timestamp = timestamp
-        self.at = at
+        case direction, signalledAddress, latchedAddress, origin, originVersion
     }
 }

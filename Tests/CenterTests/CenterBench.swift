@@ -232,7 +232,7 @@ final class CenterBench {
     }
 
     var agreements: [MediaAgreement] {
-        media.compactMap { if case .apply(let agreement, _) = $0.command { agreement } else { nil } }
+        media.compactMap { if case .apply(let agreement, _, _) = $0.command { agreement } else { nil } }
     }
 
     func forgetSent() { sent = [] }

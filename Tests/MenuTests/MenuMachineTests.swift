@@ -322,9 +322,54 @@ import Testing
             var next = MenuFixture(call.machine.definition, seed: 99)
             next.send(.resumed(snapshot))
             #expect(next.machine.snapshot().pendingOperation == snapshot.pendingOperation)
-            if state == "run" { #expect(next.operation?.operationID == snapshot.pendingOperation?.id) }
+            #expect(next.operation == nil, "nothing runs unasked")
             call.press("1")
         }
+    }
+
+    /// TAKEOVER.md, Money: "one that is present has its result".
+    @Test func aTakeoverWhileMoneyMovesAsksTheBankAndTellsItsResult() throws {
+        var call = try atReadBack()
+        call.press("1")
+        let snapshot = call.machine.snapshot()
+        let pending = try #require(snapshot.pendingOperation)
+        var next = MenuFixture(call.machine.definition, seed: 99)
+        next.send(.resumed(snapshot))
+        let asked = try #require(
+            next.last.compactMap { action -> OperationCall? in
+                if case .askOutcome(let call, "transfer", pending.id) = action { call } else { nil }
+            }.first)
+        #expect(next.heard.isEmpty)
+        next.send(.operationResult(asked, name: "done"))
+        #expect(next.heard == ["done"])
+    }
+
+    /// TAKEOVER.md, Money: "after a claim, an id that is absent never ran and never will".
+    @Test func aTransferThatNeverRanIsReadBackAgainUnderItsIDAndCanBeConfirmed() throws {
+        var call = try atReadBack()
+        let readBack = call.heard
+        call.press("1")
+        let snapshot = call.machine.snapshot()
+        var next = MenuFixture(call.machine.definition, seed: 99)
+        next.send(.resumed(snapshot))
+        next.send(.operationNeverRan(OperationCall(rawValue: 1)))
+        #expect(next.machine.state == "confirm")
+        #expect(next.heard == readBack)
+        #expect(next.machine.snapshot().pendingOperation == snapshot.pendingOperation)
+        next.send(.fired(.settling))
+        next.press("1")
+        #expect(next.operation?.operationID == snapshot.pendingOperation?.id)
+    }
+
+    /// Nobody can say: it is spoken as in doubt, and not run again.
+    @Test func aTakeoverWhoseBankIsSilentSpeaksOfDoubt() throws {
+        var call = try atReadBack()
+        call.press("1")
+        var next = MenuFixture(call.machine.definition, seed: 99)
+        next.send(.resumed(call.machine.snapshot()))
+        next.send(.fired(.operation))
+        #expect(next.heard == ["doubt"])
+        #expect(next.operation == nil)
     }
 
     @Test func aTransferWithoutAnAnswerIsInDoubtNotDone() throws {

@@ -13,6 +13,7 @@ import Testing
         var timers: Set<MenuTimer> = []
         var playing: PromptID?
         var calls: [MenuOperation] = []
+        var asked: OperationCall?
         var isQueued = false
         var hasEnded = false
         var transfers: [String: [MenuOperation]] = [:]
@@ -36,6 +37,7 @@ import Testing
                     calls.append(operation)
                     if let id = operation.operationID { transfers[id, default: []].append(operation) }
                     if operation.name == "transfer", operation.operationID == nil { failure = "money without an id" }
+                case .askOutcome(let call, _, _): asked = call
                 case .transferToQueue: isQueued = true
                 case .leaveQueue: isQueued = false
                 case .hangUp(let reason):
@@ -81,6 +83,8 @@ import Testing
                 world.timers.remove(timer)
                 world.send(.fired(timer))
             }
+        case 12 where world.asked != nil:
+            if let asked = world.asked.take() { world.send(.operationNeverRan(asked)) }
         case 12, 13:
             guard let call = world.calls.last, let signature = OperationCatalogue.banking.signatures[call.name] else {
                 break
@@ -100,7 +104,7 @@ import Testing
             let data = try JSONEncoder().encode(world.machine.snapshot())
             let pending = world.machine.snapshot().pendingOperation
             world.machine = MenuMachine(menu, random: SeededRandom(seed: world.random.next()))
-            (world.timers, world.playing, world.isQueued, world.calls) = ([], nil, false, [])
+            (world.timers, world.playing, world.isQueued, world.calls, world.asked) = ([], nil, false, [], nil)
             world.send(.resumed(try JSONDecoder().decode(MenuSnapshot.self, from: data)))
             if let pending, world.machine.state.hasPrefix("transfer-"),
                 world.machine.snapshot().pendingOperation != pending

@@ -18,21 +18,21 @@ enum Samples {
             leg: .caller, role: .server, state: .confirmed, callID: "\(random.hex(16))@192.0.2.7",
             localTag: "center-a.k3f9x2.\(random.hex(8))", remoteTag: random.hex(8),
             localURI: "sip:95533@bank.example", remoteURI: "sip:+8613800000000@192.0.2.7", localCSeq: 1,
-            remoteCSeq: 2, routeSet: ["<sip:127.0.0.1:5060;lr>"], remoteTarget: "sip:u@192.0.2.7:5062",
-            flow: "udp 127.0.0.1:5060",
+            localInviteCSeq: 1, remoteCSeq: 2, routeSet: ["<sip:127.0.0.1:5060;lr>"],
+            remoteTarget: "sip:u@192.0.2.7:5062",
+            flow: "udp 127.0.0.1:5060", allowsUPDATE: true,
             invite: InviteCheckpoint(
                 role: .server, cseq: 1, acknowledged: true,
                 vias: [
                     "SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK\(random.hex(12))",
                     "SIP/2.0/UDP 192.0.2.7:5062;branch=z9hG4bK\(random.hex(12));rport=5062",
-                ], recordRoutes: ["<sip:127.0.0.1:5060;lr>"]),
+                ], recordRoutes: ["<sip:127.0.0.1:5060;lr>"], awaitsAnswer: false),
             localSDP: sdp, remoteSDP: sdp,
             timer: SessionTimerCheckpoint(interval: 1800, refresher: .remote, deadline: start + .seconds(1800)))
         let media = MediaCheckpoint(
             leg: .caller, codec: "PCMA", payloadType: 8, telephoneEventType: 101, packetTime: 20, direction: .sendrecv,
             signalledAddress: "192.0.2.7:4000", latchedAddress: "192.0.2.7:4000",
-            origin: "- 3981 1 IN IP4 127.0.0.1", originVersion: 1,
-            rtp: RTPBase(sequence: 65_000, timestamp: 4_000_000_000, at: start))
+            origin: "- 3981 1 IN IP4 127.0.0.1", originVersion: 1)
         let menu = MenuCheckpoint(
             menu: "telephone-banking", hash: "9f2c", state: "transfer-payee", stack: ["main"],
             variables: ["payee": "10000008"], language: "zh",

@@ -1,3 +1,4 @@
+import Banking
 import Menu
 import Primitives
 import SDP
@@ -20,7 +21,7 @@ struct Call: Sendable {
 
     let handle: CallHandle
     let session: SessionID
-    let ownership: Ownership
+    var ownership: Ownership
     let line: Line
     let localTag: String
     /// When the INVITE came, for the set-up time.
@@ -41,6 +42,8 @@ struct Call: Sendable {
     var acceptance: Acceptance?
     /// A re-INVITE of ours without a final response.
     var reinvite: ClientTransactionID?
+    /// A re-INVITE of ours that leaves when the store has its number.
+    var unsentInvite: UnsentInvite?
     var provisional: ReliableProvisional?
     var provisionalResponse: [UInt8]?
     var sessionTimer = SessionTimer()
@@ -66,6 +69,10 @@ struct Call: Sendable {
     var nextPlayback: UInt64 = 0
     /// What the bank was asked last, for the timeline.
     var operation: (call: OperationCall, name: String)?
+    /// How far the bank operation is whose id was fixed last, by what this node knows.
+    var operationPhase: (id: String, phase: PendingOperation.Phase)?
+    /// The operation of a former owner that the bank is asked about.
+    var doubt: (call: OperationCall, id: OperationID)?
     var record: CallRecord
     /// Entries that the store was not handed yet.
     var timeline: [TimelineEntry] = []
@@ -73,6 +80,8 @@ struct Call: Sendable {
     var row = Row.none
     /// What another center would need differs from what the store was handed last.
     var isDirty = false
+    /// Another center had the call before, and its caller is not settled here yet.
+    var takeover: Takeover?
 
     /// The session's row in the store, as far as this node knows.
     enum Row: Equatable, Sendable {
@@ -89,6 +98,15 @@ struct Call: Sendable {
         var request: Message
         var transaction: ServerTransactionID
         var flow: Flow
+    }
+
+    /// Written and numbered, not sent. Whoever goes on with the call must know its number (TAKEOVER.md, Checkpoints).
+    struct UnsentInvite: Sendable {
+        var bytes: [UInt8]
+        var branch: String
+        var way: Flow
+        /// As it was before the offer, should it never leave.
+        var negotiation: OfferAnswer
     }
 
     struct Acceptance: Sendable {
@@ -117,6 +135,12 @@ enum CallTimer: Hashable, Sendable {
     case sessionRefresh
     case sessionExpiry
     case longestCall
+    /// Our re-INVITE waits no longer for the store.
+    case invitePatience
+    /// The next step of a takeover.
+    case takeover
+    /// The bank is asked again what became of an operation.
+    case doubt
     /// The store was away: what it lacks is handed in again.
     case save
 }
@@ -126,4 +150,6 @@ enum CenterTimer: Sendable {
     case call(CallHandle, CallTimer)
     /// Records that the store would not take are handed in again.
     case unwrittenRecords
+    /// What nobody took of a dead incarnation's sessions is anybody's.
+    case takeover(NodeIdentity)
 }

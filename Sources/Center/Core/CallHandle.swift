@@ -31,6 +31,7 @@ struct CallTable: Sendable {
     private var slots: [Slot] = []
     private var free: [UInt32] = []
     private var byLocalTag: [String: CallHandle] = [:]
+    private var bySession: [SessionID: CallHandle] = [:]
     private(set) var count = 0
 
     mutating func insert(_ make: (CallHandle) -> Call) -> CallHandle {
@@ -44,6 +45,7 @@ struct CallTable: Sendable {
         let handle = CallHandle(slot: slot, generation: slots[Int(slot)].generation)
         let call = make(handle)
         byLocalTag[call.localTag] = handle
+        bySession[call.session] = handle
         slots[Int(slot)].call = call
         count += 1
         return handle
@@ -56,6 +58,9 @@ struct CallTable: Sendable {
         }
         return handle
     }
+
+    /// The call that goes on with a session here.
+    func find(_ session: SessionID) -> CallHandle? { bySession[session] }
 
     func owner(of handle: CallHandle) -> NodeIdentity? {
         guard Int(handle.slot) < slots.count, slots[Int(handle.slot)].generation == handle.generation else {
@@ -85,6 +90,7 @@ struct CallTable: Sendable {
             return
         }
         byLocalTag[call.localTag] = nil
+        if bySession[call.session] == handle { bySession[call.session] = nil }
         slots[slot].generation &+= 1
         free.append(handle.slot)
         count -= 1

@@ -24,8 +24,9 @@ public enum CenterAction: Sendable {
 public enum MediaCommand: Sendable {
     /// Take a port pair; answered by `CenterEvent.mediaOpened` or `.mediaRefused`.
     case open
-    /// Send and receive as agreed; the first agreement starts the stream.
-    case apply(MediaAgreement, signalledFrom: IPAddress)
+    /// Send and receive as agreed; the first agreement starts the stream. `former` is where audio went at another
+    /// center, until the source shows itself.
+    case apply(MediaAgreement, signalledFrom: IPAddress, former: Endpoint?)
     /// Speak these clips; answered by `.finishedPlaying` unless stopped.
     case play(PlaybackID, [PlaylistItem])
     case stopPlaying
@@ -42,6 +43,16 @@ public enum StorePurpose: Hashable, Sendable {
     case checkpoint(CallHandle)
     /// The record of a call that is over.
     case ending(SessionID)
+    /// The checkpoint that an INVITE of ours, or a caller who came from another center, waits for.
+    case inviting(CallHandle)
+    /// What a dead incarnation owns.
+    case heads(of: NodeIdentity)
+    case claim(SessionID, dead: NodeIdentity)
+    case menu(hash: String)
+    /// What became of a bank operation.
+    case outcome(CallHandle, OperationCall)
+    /// Which checkpoint formats the living read.
+    case formats
 }
 
 /// For metrics and the log; nothing is decided by it.
@@ -60,10 +71,15 @@ public enum CenterNote: Hashable, Sendable {
     /// The store was away for so long that the oldest of too many waiting records was given up.
     case recordGivenUp(SessionID)
     case menuAnomaly(String)
+    /// A call of another center goes on here; the time since the fence, or since the handover began.
+    case tookOver(SessionID, after: Duration)
+    /// Its record says `lost`, or it is left to others.
+    case takeoverFailed(SessionID, reason: String)
 }
 
 /// Labels of `tandem_sip_rejected_total`.
 public enum RejectionReason: String, Hashable, Sendable, CaseIterable {
     case malformed, unknownLine = "unknown-line", capacity, setupRate = "setup-rate", draining, media
-    case noPorts = "no-ports", extensions, method, noDialog = "no-dialog", loop, body, unacknowledged, ownership
+    case noPorts = "no-ports", takeover, extensions, method, noDialog = "no-dialog", loop, body, unacknowledged,
+        ownership
 }

@@ -14,8 +14,17 @@ extension CenterCore {
     func checkpoint(of call: Call) -> Checkpoint {
         Checkpoint(
             dialogs: [call.dialogCheckpoint(now: now)], media: call.mediaCheckpoint(now: now).map { [$0] } ?? [],
-            menu: call.menu.map { MenuCheckpoint($0.snapshot(), lastingUntil: now.wall + settings.longestCall) },
-            record: call.record)
+            menu: menuCheckpoint(of: call), record: call.record, version: checkpointVersion)
+    }
+
+    /// Nothing of a call outlasts its longest time, so the login does not either.
+    private func menuCheckpoint(of call: Call) -> MenuCheckpoint? {
+        // A menu that has not gone on yet stands where the former owner left it.
+        guard let snapshot = call.menu?.snapshot() ?? call.takeover?.snapshot else { return nil }
+        var phase = PendingOperation.Phase.offered
+        if let known = call.operationPhase, known.id == snapshot.pendingOperation?.id { phase = known.phase }
+        return MenuCheckpoint(
+            snapshot, loginExpires: (call.record.answered ?? now.wall) + settings.longestCall, operation: phase)
     }
 
     func write(_ call: Call) -> SessionWrite { SessionWrite(checkpoint(of: call), under: call.ownership) }
@@ -59,14 +68,21 @@ extension CenterCore {
         case .opening(let handle): withCall(handle) { $0.opened(&$1, reply) }
         case .checkpoint(let handle): withCall(handle) { $0.saved(&$1, reply) }
         case .ending(let session): ended(session, reply)
+        case .inviting(let handle): withCall(handle) { $0.savedBeforeInvite(&$1, reply) }
+        case .heads(let dead): listed(dead, reply)
+        case .claim(let session, let dead): claimed(session, dead, reply)
+        case .menu(let hash): loaded(hash, reply)
+        case .outcome(let handle, let operation): withCall(handle) { $0.outcomeKnown(operation, reply, in: &$1) }
+        case .formats: learnFormats(reply)
         }
     }
 
     /// A call of the present incarnation; a late answer about one of the last says nothing of this.
     private func isOwnWrite(_ purpose: StorePurpose) -> Bool {
         switch purpose {
-        case .opening(let handle), .checkpoint(let handle): calls.owner(of: handle) == settings.identity
-        case .nothing, .ending: false
+        case .opening(let handle), .checkpoint(let handle), .inviting(let handle):
+            calls.owner(of: handle) == settings.identity
+        case .nothing, .ending, .heads, .claim, .menu, .outcome, .formats: false
         }
     }
 
@@ -97,7 +113,7 @@ extension CenterCore {
         }
     }
 
-    private mutating func saveLater(_ call: inout Call) {
+    mutating func saveLater(_ call: inout Call) {
         call.isDirty = true
         schedule(.save, in: &call, after: Self.retryInterval)
     }
@@ -137,8 +153,7 @@ extension CenterCore {
 }
 
 extension MenuCheckpoint {
-    /// - Parameter lastingUntil: when the login lapses: with the longest call.
-    init(_ snapshot: MenuSnapshot, lastingUntil expiry: WallTime) {
+    init(_ snapshot: MenuSnapshot, loginExpires: WallTime, operation: PendingOperation.Phase) {
         var variables: [String: String] = [:]
         for (name, value) in snapshot.variables {
             switch value {
@@ -153,8 +168,8 @@ extension MenuCheckpoint {
         self.init(
             menu: snapshot.menu, hash: snapshot.hash, state: snapshot.path ?? snapshot.state, stack: snapshot.callers,
             variables: variables, language: snapshot.language,
-            login: snapshot.customer.map { LoginCheckpoint(customer: $0, expires: expiry) }, retries: retries,
-            pendingOperation: snapshot.pendingOperation.map { PendingOperation(id: $0.id, phase: .offered) },
+            login: snapshot.customer.map { LoginCheckpoint(customer: $0, expires: loginExpires) }, retries: retries,
+            pendingOperation: snapshot.pendingOperation.map { PendingOperation(id: $0.id, phase: operation) },
             machine: (try? JSONEncoder().encode(snapshot)).map { String(decoding: $0, as: UTF8.self) })
     }
 }

@@ -47,6 +47,12 @@ extension CenterCore {
     private mutating func reinvite(_ invite: Call.OpenInvite, in call: inout Call) {
         let request = invite.request
         guard call.isAnswered else { return tooEarly(request, invite.transaction, invite.flow, in: call) }
+        // After a takeover the ACK of an INVITE before this one is lost for good: who sends another has our 200.
+        if call.takeover != nil, let acceptance = call.acceptance, acceptance.cseq < request.cseq.number {
+            settleAcceptance(&call)
+            guard !call.isOver else { return }
+        }
+        withdrawInvite(&call)
         // Its ACK is lost or late, or an INVITE of ours is in progress (RFC 5407 §3.1.4).
         guard call.acceptance == nil, call.reinvite == nil else {
             return respond(to: invite.transaction, of: request, invite.flow, 491, toTag: call.localTag)
@@ -64,6 +70,7 @@ extension CenterCore {
         sendAcceptance(&call, of: invite)
         if call.negotiation.pendingOffer == nil { applyAgreement(&call) }
         call.isDirty = true
+        movedByCaller(&call)
     }
 
     private func redescribe(_ call: inout Call, by request: Message) throws(NegotiationRefusal) {
@@ -93,6 +100,7 @@ extension CenterCore {
             guard call.isAnswered || call.negotiation.pendingOffer != nil else {
                 return tooEarly(request, id, flow, in: call)
             }
+            withdrawInvite(&call)
             do throws(NegotiationRefusal) {
                 try redescribe(&call, by: request)
             } catch {
@@ -104,6 +112,7 @@ extension CenterCore {
         refreshTarget(of: &call, by: request, flow)
         if body != nil { applyAgreement(&call) }
         call.isDirty = true
+        if body != nil { movedByCaller(&call) }
         respond(
             to: id, of: request, flow, 200, toTag: call.localTag,
             headers: [(.allow, Self.allow), (.supported, Self.supported)] + call.timerHeaders,

@@ -17,6 +17,11 @@ extension CenterCore {
         case .provisionalLimit: fired(.patience, in: &call)
         case .sessionRefresh: drive(.fired(.refresh), in: &call)
         case .sessionExpiry: drive(.fired(.expiry), in: &call)
+        case .invitePatience:
+            goOn(&call)
+            launchInvite(&call)
+        case .takeover: inviteAgain(&call)
+        case .doubt: askAgain(&call)
         case .longestCall: hangUp(&call, .limit, "the longest time a call may last is over")
         // Saved when the work on the call is done, as ever.
         case .save: break
@@ -120,6 +125,7 @@ extension CenterCore {
         for token in call.timers.values { timers.cancel(token) }
         call.timers = [:]
         if let invite = call.invite { ringing[invite.transaction] = nil }
+        resuming.remove(call.handle)
         call.menu = nil
         call.isOver = true
     }

@@ -3,6 +3,7 @@ import Media
 import Menu
 import Primitives
 import Session
+import Store
 
 /// The menu's actions done, and what happens told to it.
 extension CenterCore {
@@ -42,6 +43,7 @@ extension CenterCore {
         case .schedule(let timer, let delay): schedule(.menu(timer), in: &call, after: delay)
         case .cancel(let timer): cancel(.menu(timer), in: &call)
         case .operation(let operation): return ask(operation, in: &call)
+        case .askOutcome(let operation, let name, let id): return askOutcome(operation, name, id, in: &call)
         case .transferToQueue(let queue):
             note(.queue, "\(queue): no seat center", in: &call)
             return .queueResult(.busy)
@@ -97,7 +99,10 @@ extension CenterCore {
         }
         var write = write(call)
         // Written in the transaction that moves the money: from then on the result is kept under the id.
-        if operation.operationID != nil { write.checkpoint.menu?.pendingOperation?.phase = .executed }
+        if let id = operation.operationID {
+            write.checkpoint.menu?.pendingOperation?.phase = .executed
+            call.operationPhase = (id, .submitted)
+        }
         actions.append(.bank(call.handle, operation.call, request, under: write))
         return nil
     }
@@ -106,10 +111,56 @@ extension CenterCore {
     mutating func bankAnswered(_ operation: OperationCall, _ outcome: BankOutcome, in call: inout Call) {
         if outcome == .notOwner { return dropWithoutOwnership(&call) }
         let name = call.operation.flatMap { $0.call == operation ? $0.name : nil } ?? "earlier operation"
+        if call.operation?.call == operation, call.operationPhase?.phase == .submitted {
+            switch outcome {
+            case .unknown, .notOwner: break
+            case .unavailable: call.operationPhase?.phase = .offered
+            default: call.operationPhase?.phase = .executed
+            }
+        }
         note(.bank, "\(name): \(outcome.detailedName)", in: &call)
         let (result, values) = outcome.menuResult
         drive(.operationResult(operation, name: result, values: values), in: &call)
         call.isDirty = true
+    }
+}
+
+/// Money that was on its way when its center died (TAKEOVER.md, Money).
+extension CenterCore {
+    private static var doubtInterval: Duration { .milliseconds(500) }
+
+    private mutating func askOutcome(
+        _ operation: OperationCall, _ name: String, _ id: String, in call: inout Call
+    ) -> MenuEvent? {
+        guard let id = OperationID(id) else { return .operationResult(operation, name: "unknown") }
+        call.operation = (operation, name)
+        call.doubt = (operation, id)
+        actions.append(.store(.bankResult(id), .outcome(call.handle, operation)))
+        return nil
+    }
+
+    /// Present: the caller is told. Absent: after the claim it never runs, so the caller hears the read-back again.
+    mutating func outcomeKnown(_ operation: OperationCall, _ reply: StoreReply, in call: inout Call) {
+        guard let doubt = call.doubt, doubt.call == operation else { return }
+        guard case .bankResult(let outcome) = reply else {
+            // The store is away. The menu waits as long as it would for the bank, then speaks of doubt.
+            return schedule(.doubt, in: &call, after: Self.doubtInterval)
+        }
+        call.doubt = nil
+        if let outcome {
+            call.operationPhase = (doubt.id.description, .submitted)
+            bankAnswered(operation, outcome, in: &call)
+        } else {
+            call.operationPhase = (doubt.id.description, .offered)
+            note(.bank, "\(call.operation?.name ?? "operation"): never ran", in: &call)
+            drive(.operationNeverRan(operation), in: &call)
+            call.isDirty = true
+        }
+    }
+
+    mutating func askAgain(_ call: inout Call) {
+        guard let doubt = call.doubt else { return }
+        actions.append(.store(.bankResult(doubt.id), .outcome(call.handle, doubt.call)))
     }
 }
 

@@ -2,10 +2,11 @@ import Primitives
 import SDP
 import SIP
 import Session
+import Store
 
 /// Requests that a center sends inside its dialogs, and their answers.
 extension CenterCore {
-    /// Sends a request inside the dialog; its answer comes to `receive(_:to:)` with the call's handle.
+    /// Sends a request inside the dialog, but for INVITE; its answer comes to `receive(_:to:)` with the call's handle.
     mutating func send(
         _ method: Method, headers: [(HeaderName, String)] = [], body: MessageWriter.Body? = nil, in call: inout Call
     ) {
@@ -25,7 +26,6 @@ extension CenterCore {
             return actions.append(.send(request.bytes, way))
         }
         if method == .bye { parting.insert(.init(dialog: call.dialog, flow: way), as: id) }
-        if method == .invite { call.reinvite = id }
     }
 
     /// Where a request goes whose next hop is that URI: by the connection that the caller holds open while there is
@@ -46,11 +46,73 @@ extension CenterCore {
 
     /// A re-INVITE with our description as it stands: for phones that know no UPDATE (RFC 4028 §7.4).
     mutating func reinvite(headers: [(HeaderName, String)], in call: inout Call) {
-        guard let rtp = call.localRTP, call.acceptance == nil, call.reinvite == nil,
+        let before = call.negotiation
+        guard let rtp = call.localRTP, call.acceptance == nil, call.reinvite == nil, call.unsentInvite == nil,
             let offer = try? call.negotiation.makeOffer(with: LocalMedia(rtp: rtp))
         else { return }
-        call.localSDP = offer.description
-        send(.invite, headers: headers, body: ("application/sdp", Array(call.localSDP.utf8)), in: &call)
+        prepareInvite(offer, restoring: before, headers: headers, in: &call)
+        saveBeforeInvite(&call, patience: settings.checkpointPatience)
+    }
+
+    // MARK: Our own INVITEs
+
+    /// Writes and numbers a re-INVITE; `saveBeforeInvite` lets it go.
+    mutating func prepareInvite(
+        _ offer: SessionDescription, restoring negotiation: OfferAnswer, headers: [(HeaderName, String)],
+        in call: inout Call
+    ) {
+        let way = way(to: call.dialog.routeSet.first?.uri ?? call.dialog.remoteTarget, from: call.flow)
+        let branch = newBranch()
+        let request = call.dialog.request(
+            .invite, via: via(for: way, branch: branch), contact: contactAddress(for: way), headers: headers,
+            body: ("application/sdp", Array(offer.description.utf8)))
+        guard let request else { return call.negotiation = negotiation }
+        call.unsentInvite = Call.UnsentInvite(
+            bytes: request.bytes, branch: branch, way: way, negotiation: negotiation)
+    }
+
+    /// TAKEOVER.md, Checkpoints: the checkpoint is committed "before any INVITE of ours inside a dialog leaves". With the
+    /// store away it leaves all the same.
+    mutating func saveBeforeInvite(_ call: inout Call, patience: Duration) {
+        guard call.row == .open else {
+            call.isDirty = true
+            goOn(&call)
+            return launchInvite(&call)
+        }
+        call.isDirty = false
+        actions.append(.store(.checkpoint(write(call)), .inviting(call.handle)))
+        schedule(.invitePatience, in: &call, after: patience)
+    }
+
+    mutating func savedBeforeInvite(_ call: inout Call, _ reply: StoreReply) {
+        switch reply {
+        case .notOwner, .fenced: return dropWithoutOwnership(&call)
+        case .unavailable:
+            actions.append(.note(.unprotected(call.session)))
+            saveLater(&call)
+        default: break
+        }
+        goOn(&call)
+        launchInvite(&call)
+    }
+
+    /// It was waited for long enough, too.
+    mutating func launchInvite(_ call: inout Call) {
+        cancel(.invitePatience, in: &call)
+        guard !call.isOver, let invite = call.unsentInvite.take() else { return }
+        call.reinvite = transactions.request(
+            invite.bytes, method: .invite, branch: invite.branch, to: invite.way, context: call.handle.rawValue,
+            now: now.monotonic, into: &outputs)
+        guard call.reinvite == nil else { return }
+        // The table is full: once is better than never.
+        actions.append(.note(.requestWithoutTransaction))
+        actions.append(.send(invite.bytes, invite.way))
+    }
+
+    /// A re-INVITE that has not left makes room for the caller's.
+    mutating func withdrawInvite(_ call: inout Call) {
+        guard let invite = call.unsentInvite.take() else { return }
+        call.negotiation = invite.negotiation
     }
 
     // MARK: Answers
@@ -65,6 +127,9 @@ extension CenterCore {
             case .invite: core.concludeReinvite(response, status, id, in: &call)
             case .update: if (200...299).contains(status) { call.dialog.refreshTarget(from: response) }
             default: return
+            }
+            if response.cseq.method == .invite, call.takeover?.needsInvite == true {
+                return core.moveAnswered(status, response, in: &call)
             }
             core.refreshAnswered(response.cseq.method, status, response, in: &call)
         }
@@ -100,6 +165,7 @@ extension CenterCore {
         do throws(NegotiationRefusal) {
             _ = try call.negotiation.accept(offer(of: response))
             call.remoteSDP = response.bodyText
+            call.localSDP = call.negotiation.local?.description ?? call.localSDP
             applyAgreement(&call)
         } catch {
             call.negotiation.abandonOffer()
@@ -114,6 +180,7 @@ extension CenterCore {
             if call.reinvite == id {
                 call.reinvite = nil
                 call.negotiation.abandonOffer()
+                if call.takeover?.needsInvite == true { return core.moveAnswered(status, nil, in: &call) }
             }
             core.refreshAnswered(.update, status, nil, in: &call)
         }

@@ -43,9 +43,7 @@ extension CenterCore {
 
     /// Load and state for the master, capabilities for everybody (RFC 3261 §11.2).
     private mutating func answerOPTIONS(_ request: Message, _ id: ServerTransactionID, _ flow: Flow) {
-        if trusts(flow), let notice = request.first(.tandemNode).flatMap({ NodeNotice(headerValue: $0) }) {
-            heed(notice)
-        }
+        if trusts(flow) { heed(request) }
         let notice = NodeNotice(node: settings.identity.name, incarnation: settings.identity.incarnation)
         let headers: [(HeaderName, String)] =
             Self.agent.capabilities + [
@@ -54,13 +52,6 @@ extension CenterCore {
             ]
         // Not taking calls is no reason not to say that one lives: any final response does (TAKEOVER.md, Detection).
         respond(to: id, of: request, flow, state == .up ? 200 : 503, headers: headers)
-    }
-
-    /// What a master holds true of this node, and what its operator wants of it.
-    private mutating func heed(_ notice: NodeNotice) {
-        guard notice.node == settings.identity.name else { return }
-        if let want = notice.want { administrative = want }
-        if notice.fenced == settings.identity.incarnation { findFenced() }
     }
 
     mutating func receiveCANCEL(
@@ -86,13 +77,10 @@ extension CenterCore {
         guard let dialog = DialogID(ofReceived: ack), let handle = calls.find(dialog) else { return }
         withCall(handle) { core, call in
             guard let acceptance = call.acceptance, acceptance.cseq == ack.cseq.number else { return }
-            core.step(.acknowledged, in: &call)
-            call.acceptance = nil
-            call.invite = nil
-            call.phase = .established
-            call.isDirty = true
+            core.settleAcceptance(&call)
+            guard !call.isOver else { return }
             if acceptance.awaitsAnswer { core.takeAnswer(of: ack, in: &call) }
-            if let ending = call.endingAtACK { core.hangUp(&call, ending.kind, ending.detail) }
+            if !call.isOver { core.inviteAgain(&call) }
         }
     }
 

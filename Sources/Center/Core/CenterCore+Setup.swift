@@ -12,6 +12,9 @@ extension CenterCore {
         guard state == .up else {
             return reject(invite, id, flow, 503, .draining, headers: [(.retryAfter, "10")])
         }
+        guard !givesWay else {
+            return reject(invite, id, flow, 503, .takeover, headers: [(.retryAfter, "1")])
+        }
         guard let number = invite.requestURI?.user, let line = settings.lines[number] else {
             return reject(invite, id, flow, 404, .unknownLine)
         }
@@ -73,6 +76,7 @@ extension CenterCore {
 
     /// Ports are there: agree on media, then save before answering.
     mutating func mediaOpened(_ call: inout Call, _ endpoint: Endpoint) {
+        if call.takeover?.step == .openingMedia { return resumeMedia(&call, endpoint) }
         guard call.phase == .openingMedia, let invite = call.invite?.request else { return }
         call.localRTP = endpoint
         do throws(NegotiationRefusal) {
@@ -86,6 +90,7 @@ extension CenterCore {
     }
 
     mutating func mediaRefused(_ call: inout Call) {
+        if call.takeover?.step == .openingMedia { return mediaMissing(&call) }
         guard call.phase == .openingMedia else { return }
         refuse(&call, 503, .noPorts, headers: [(.retryAfter, "5")])
     }
@@ -175,7 +180,7 @@ extension CenterCore {
 
     mutating func applyAgreement(_ call: inout Call) {
         guard let agreement = call.negotiation.agreement else { return }
-        actions.append(.media(call.handle, .apply(agreement, signalledFrom: call.flow.remote.address)))
+        actions.append(.media(call.handle, .apply(agreement, signalledFrom: call.flow.remote.address, former: nil)))
     }
 
     /// The call ends before it was answered. One that has a session gets its record.

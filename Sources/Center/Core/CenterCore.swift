@@ -24,6 +24,18 @@ public struct CenterCore: Sendable {
     var parting = PartingDialogs()
     var unwritten = UnwrittenRecords()
     var retriesUnwritten = false
+    /// The highest epoch that a leading master named.
+    var leaderEpoch: UInt64?
+    var peers = PeerList()
+    var takeovers = TakeoverDesk()
+    /// Calls of other centers whose callers have heard nothing of this one yet.
+    var resuming: Set<CallHandle> = []
+    /// Claimed sessions whose menu is on its way from the store, by its hash.
+    var waitingForMenu: [String: [ClaimedSession]] = [:]
+    /// Menus that no line has now, by hash.
+    var formerMenus: [String: MenuDefinition] = [:]
+    /// The format that all living centers read; the oldest that this one knows, until the store says who lives.
+    var checkpointVersion = Checkpoint.readableVersions.lowerBound
     /// The others hold this incarnation for dead, and the new one is not there yet.
     private(set) var isFenced = false
 
@@ -75,10 +87,15 @@ public struct CenterCore: Sendable {
             if flow.connection != 0 { calls.forget(connection: flow.connection) }
             transactions.transportFailed(to: flow, now: now.monotonic, into: &outputs)
         case .menus(let menus):
-            for (number, menu) in menus { settings.lines[number] = .menu(menu) }
+            for (number, menu) in menus {
+                if case .menu(let former)? = settings.lines[number], former.hash != menu.hash { keep(former) }
+                settings.lines[number] = .menu(menu)
+            }
         case .administered(let state): administrative = state
         case .fenced(let newIdentity):
             dropAllCalls()
+            takeovers.clear()
+            waitingForMenu = [:]
             isFenced = false
             settings.identity = newIdentity
         case .shutDown: isShuttingDown = true
@@ -109,6 +126,8 @@ public struct CenterCore: Sendable {
                     core.fired(timer, in: &call)
                 }
             case .unwrittenRecords: handInUnwritten()
+            case .takeover(let dead):
+                perform(takeovers.look(at: dead, now: now.monotonic))
             }
             performOutputs()
         }

@@ -9,13 +9,15 @@ extension Call {
         DialogCheckpoint(
             leg: .caller, role: .server, state: isAnswered ? .confirmed : .early, callID: dialog.id.callID,
             localTag: localTag, remoteTag: dialog.id.remoteTag, localURI: dialog.local.description,
-            remoteURI: dialog.remote.description, localCSeq: dialog.localCSeq, remoteCSeq: dialog.remoteCSeq,
+            remoteURI: dialog.remote.description, localCSeq: dialog.localCSeq, localInviteCSeq: dialog.localInviteCSeq,
+            remoteCSeq: dialog.remoteCSeq,
             routeSet: dialog.routeSet.map(\.description), remoteTarget: dialog.remoteTarget.description,
-            flow: "\(flow.transport) \(flow.remote)", secure: dialog.isSecure,
+            flow: RebuiltDialog.text(of: flow), allowsUPDATE: allowsUPDATE, secure: dialog.isSecure,
             invite: InviteCheckpoint(
                 role: .server, cseq: inviteCSeq, acknowledged: phase == .established && acceptance == nil,
                 vias: invite?.request.values(of: .via) ?? [],
-                recordRoutes: invite?.request.values(of: .recordRoute) ?? []),
+                recordRoutes: invite?.request.values(of: .recordRoute) ?? [],
+                awaitsAnswer: negotiation.pendingOffer != nil && unsentInvite == nil && reinvite == nil ? true : nil),
             localSDP: localSDP, remoteSDP: remoteSDP, timer: timerCheckpoint(now: now))
     }
 
@@ -33,8 +35,7 @@ extension Call {
                 telephoneEventType: agreement.telephoneEventPayloadType, packetTime: agreement.ptimeMs,
                 direction: .init(rawValue: agreement.direction.rawValue) ?? .sendrecv,
                 signalledAddress: agreement.remoteRTP.description, latchedAddress: latched?.description,
-                origin: negotiation.origin.description, originVersion: negotiation.origin.version,
-                rtp: RTPBase(sequence: 0, timestamp: 0, at: now.wall))
+                origin: negotiation.origin.description, originVersion: negotiation.origin.version)
         }
     }
 }

@@ -49,6 +49,8 @@ public enum MenuEvent: Sendable {
     case promptsFinished(PromptID)
     case fired(MenuTimer)
     case operationResult(OperationCall, name: String, values: [String: MenuValue] = [:])
+    /// The bank knows no operation of the id that `.askOutcome` named: it never ran, and never will by itself.
+    case operationNeverRan(OperationCall)
     case queueResult(QueueResult)
 }
 
@@ -70,6 +72,9 @@ public enum MenuAction: Equatable, Sendable {
     case schedule(MenuTimer, Duration)
     case cancel(MenuTimer)
     case operation(MenuOperation)
+    /// After a takeover: what became of the operation of this id? Answered by `.operationResult` or
+    /// `.operationNeverRan`; must not be run again unasked.
+    case askOutcome(OperationCall, name: String, operationID: String)
     case transferToQueue(String)
     /// The caller left the queue by a key.
     case leaveQueue

@@ -42,6 +42,7 @@ extension MenuMachine {
         }
         turn.actions.append(.enteredState(name, path: next.path, extendsPath: path != next.path))
         path = next.path
+        if case .resumed = entrance, resolves(next, &turn) { return }
         begin(next, &turn)
     }
 
@@ -194,6 +195,29 @@ extension MenuMachine {
         let id = step.signature.movesMoney ? pendingOperation?.id : nil
         turn.actions.append(
             .operation(MenuOperation(call: call, name: step.signature.name, arguments: arguments, operationID: id)))
+    }
+
+    /// A center died while money was on its way: after the claim the bank either has the result under the id or never
+    /// will, so it is asked, not told again (TAKEOVER.md, Money).
+    private mutating func resolves(_ next: MenuState, _ turn: inout Turn) -> Bool {
+        guard case .operation(let step) = next.kind, step.signature.movesMoney, let pending = pendingOperation,
+            pending.name == step.signature.name
+        else { return false }
+        lastCall &+= 1
+        let call = OperationCall(rawValue: lastCall)
+        phase = .operating(call)
+        schedule(.operation, step.timeout, &turn)
+        turn.actions.append(.askOutcome(call, name: pending.name, operationID: pending.id))
+        return true
+    }
+
+    /// It never ran: the caller hears the read-back again, under the same id, and may confirm.
+    mutating func readBackAgain(_ turn: inout Turn) {
+        guard case .operation(let step)? = definition.states[state]?.kind else { return }
+        cancel(.operation, &turn)
+        let readBack = definition.stateNames.first { definition.states[$0]?.prepares == step.signature.name }
+        guard let readBack else { return conclude("unavailable", [:], &turn) }
+        enter(readBack, .resumed(noInputs: 0, wrongs: 0), &turn)
     }
 
     private func missingSecret(_ step: OperationStep) -> String? {

@@ -97,6 +97,8 @@ public struct MenuMachine: Sendable {
         case .fired(let timer): fired(timer, &turn)
         case .operationResult(let call, let name, let values):
             if case .operating(call) = phase { conclude(name, values, &turn) }
+        case .operationNeverRan(let call):
+            if case .operating(call) = phase { readBackAgain(&turn) }
         case .queueResult(let result): leaveQueue(result, &turn)
         }
         drainTypedAhead(&turn)

@@ -31,4 +31,25 @@ public struct MenuSnapshot: Hashable, Sendable, Codable {
     public var path: String?
     /// The money operation whose read-back the caller has heard or is hearing, or which is running.
     public var pendingOperation: PendingOperation?
+
+    public init(
+        menu: String, hash: String, state: String, language: String, customer: String? = nil,
+        variables: [String: MenuValue] = [:], noInputs: Int = 0, wrongs: Int = 0, failures: [String: Int] = [:],
+        wanted: String? = nil, callers: [String] = [], path: String? = nil,
+        pendingOperation: PendingOperation? = nil
+    ) {
+        self.menu = menu
+        self.hash = hash
+        self.state = state
+        self.language = language
+        self.customer = customer
+        self.variables = variables
+        self.noInputs = noInputs
+        self.wrongs = wrongs
+        self.failures = failures
+        self.wanted = wanted
+        self.callers = callers
+        self.path = path
+        self.pendingOperation = pendingOperation
+    }
 }

@@ -150,6 +150,8 @@ struct MenuRehearsal {
                 answers[operation.call] = answer
                 set(.bank(operation.call), bankDelay)
             }
+        // A rehearsal is never taken over.
+        case .askOutcome: break
         case .transferToQueue(let queue):
             notes.append(.queued(queue))
             set(.queue, Self.queueDelay)

@@ -54,6 +54,23 @@ public struct Dialog: Equatable, Codable, Sendable {
         isSecure = contact.uri.scheme == .sips
     }
 
+    /// A dialog that another node made, from what it wrote down. The tags of `local` and `remote` are `id`'s.
+    public init(
+        resuming role: Role, id: DialogID, local: NameAddress, remote: NameAddress, localCSeq: UInt32,
+        localInviteCSeq: UInt32?, remoteCSeq: UInt32?, routeSet: [NameAddress], remoteTarget: URI, isSecure: Bool
+    ) {
+        self.role = role
+        self.id = id
+        self.local = local
+        self.remote = remote
+        self.localCSeq = min(localCSeq, Dialog.lastCSeq)
+        self.localInviteCSeq = localInviteCSeq
+        self.remoteCSeq = remoteCSeq
+        self.routeSet = routeSet
+        self.remoteTarget = remoteTarget
+        self.isSecure = isSecure
+    }
+
     public enum SequenceCheck: Equatable, Sendable {
         case inOrder
         /// §12.2.2: "If the remote sequence number was not empty, but the sequence number of the request is lower than

@@ -24,6 +24,15 @@ public struct SessionTimer: Equatable, Codable, Sendable {
 
     public init() {}
 
+    /// A timer that another node had; its deadlines are the caller's to set.
+    public init(resuming seconds: Int, weRefresh: Bool) {
+        self.seconds = max(seconds, 1)
+        self.weRefresh = weRefresh
+    }
+
+    /// How long before the session expires the side that does not refresh it gives up (§10).
+    public var margin: Duration { seconds.map { min(.seconds(32), .seconds($0) / 3) } ?? .zero }
+
     /// The interval in force; nil without a timer.
     public var interval: Int? { seconds }
     public var isRefresher: Bool { seconds != nil && weRefresh }
@@ -60,7 +69,6 @@ public struct SessionTimer: Equatable, Codable, Sendable {
         // §10: the refresher sends "once half the session interval has elapsed"; the other side sends a BYE "before the
         // session expires … the minimum of 32 seconds and one third of the session interval" before.
         if weRefresh { actions.append(.schedule(.refresh, .seconds(seconds) / 2)) }
-        let margin = min(Duration.seconds(32), .seconds(seconds) / 3)
         actions.append(.schedule(.expiry, .seconds(seconds) - margin))
         return actions
     }
