@@ -28,7 +28,20 @@ import Testing
         #expect(bye.flow.remote == Bench.otherCenter)
         try bench.respond(200, to: bye.message, from: Bench.otherCenter)
         #expect(bench.row?.reinvites == 1)
+        #expect(bench.row?.moves == 1)
+        #expect(bench.report.moved == 1)
         #expect(bench.row?.end == "held")
+    }
+
+    @Test func aRefreshThatChangesNoAddressIsNoMove() throws {
+        let bench = try Bench()
+        let (invite, _) = try #require(try bench.connect())
+        try bench.deliver(
+            bench.request(.invite, in: invite, cseq: 2, branch: "r1", body: Bench.answer(version: 2)))
+        try bench.deliver(bench.request(.ack, in: invite, cseq: 2, branch: "r2"))
+        #expect(bench.row?.reinvites == 1)
+        #expect(bench.row?.moves == 0)
+        #expect(bench.report.moved == 0)
     }
 
     @Test func our200IsRepeatedUntilItsACK() throws {
@@ -122,6 +135,31 @@ import Testing
         #expect(bench.report.dropped == 0)
         #expect(bench.report.hungUpOn == 1)
         #expect(bench.row?.end == "expected")
+    }
+
+    @Test func aMenusGoodbyeAfterThePlanIsNoLossButOneBeforeItsEndIs() throws {
+        for (isDone, end) in [(true, "menu"), (false, "dropped")] {
+            let bench = try Bench(plan: "1")
+            let (invite, _) = try #require(try bench.connect())
+            if isDone { bench.handle(.pressed(1)) }
+            bench.advance(by: .seconds(2))
+            try bench.deliver(bench.request(.bye, in: invite, cseq: 2, branch: "b1"))
+            #expect(bench.row?.end == end)
+            #expect(bench.report.lost == (isDone ? 0 : 1))
+            #expect(bench.report.hungUpOn == (isDone ? 1 : 0))
+        }
+    }
+
+    /// RFC 3326: a node that goes down or moves its calls away says so.
+    @Test func anEndWithAReasonIsADroppedCallAlsoAfterThePlan() throws {
+        let bench = try Bench(plan: "1")
+        let (invite, _) = try #require(try bench.connect())
+        bench.handle(.pressed(1))
+        try bench.deliver(
+            bench.request(
+                .bye, in: invite, cseq: 2, branch: "b1", headers: [(.reason, "SIP;cause=480;text=\"drained\"")]))
+        #expect(bench.row?.end == "dropped")
+        #expect(bench.report.lost == 1)
     }
 
     @Test func aCallThatTheOtherSideForgotIsDropped() throws {

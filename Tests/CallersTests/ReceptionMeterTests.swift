@@ -7,6 +7,11 @@ extension MonotonicTime {
     static func ms(_ value: Double) -> MonotonicTime { MonotonicTime(nanoseconds: Int64(value * 1e6)) }
 }
 
+extension ReceptionMeter {
+    /// A packet of the one sender that most tests have.
+    mutating func heard(at arrival: MonotonicTime) { heard(at: arrival, from: 1) }
+}
+
 @Suite struct ReceptionMeterTests {
     private func meter(begun: Double = 0, _ arrivals: [Double], end: Double) -> ReceptionMeter {
         var meter = ReceptionMeter(begun: .ms(begun))
@@ -21,6 +26,20 @@ extension MonotonicTime {
         #expect(heard.longestGapEnd == .ms(1_590.25))
         #expect(heard.wait == .milliseconds(10))
         #expect(heard.packets == 7)
+    }
+
+    @Test func packetsOfAFormerSenderAreNoAudio() {
+        var meter = ReceptionMeter(begun: .zero)
+        meter.heard(at: .ms(0), from: 7)
+        meter.heard(at: .ms(20), from: 7)
+        // Its successor speaks 900 ms later; what the former one still sends closes none of the successor's gaps.
+        meter.heard(at: .ms(920), from: 8)
+        meter.heard(at: .ms(1_500), from: 7)
+        meter.heard(at: .ms(2_120), from: 8)
+        meter.end(at: .ms(2_130))
+        #expect(meter.longestGap == .milliseconds(1_200))
+        #expect(meter.packets == 4)
+        #expect(meter.late == 1)
     }
 
     @Test func audioThatWentAwayForGoodIsAGap() {

@@ -39,6 +39,8 @@ struct Caller: Sendable {
     let placedAt: MonotonicTime
     var phase = Phase.opening
     var localRTP: Endpoint?
+    /// Where the other side's audio lives.
+    var remoteRTP: Endpoint?
     var negotiation: OfferAnswer
     var plan: PlanRun
     var timers: [Timer: TimerToken] = [:]

@@ -9,7 +9,9 @@ public struct CallerRecord: Sendable {
         case planned
         /// The other side hung up where the plan expected it.
         case expected
-        /// The other side ended it, or did not know the call any more.
+        /// The other side hung up after the end of the plan, and gave no reason: its menu was done.
+        case menu
+        /// The other side ended it before the end of the plan or gave a reason, or did not know the call any more.
         case dropped(String)
         /// Not answered.
         case failed(Failure)
@@ -42,6 +44,8 @@ public struct CallerRecord: Sendable {
     public internal(set) var redirects = 0
     public internal(set) var reinvites = 0
     public internal(set) var updates = 0
+    /// Offers by which the other side's audio came to live elsewhere: takeovers, as a caller sees them.
+    public internal(set) var moves = 0
     /// Of a 503.
     public internal(set) var retryAfter: Int?
     public internal(set) var lacksTelephoneEvents = false

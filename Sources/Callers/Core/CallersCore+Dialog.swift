@@ -67,7 +67,7 @@ extension CallersCore {
         caller.changes.answeredInvite()
         if invite.body.isEmpty { caller.changes.sentOfferInResponse() }
         accept(invite, id, flow, description, in: &caller)
-        if !invite.body.isEmpty { applyAgreement(of: caller) }
+        if !invite.body.isEmpty { applyAgreement(of: &caller) }
     }
 
     private func describe(
@@ -119,7 +119,7 @@ extension CallersCore {
             } catch {
                 return respond(to: id, of: request, flow, error.status)
             }
-            applyAgreement(of: caller)
+            applyAgreement(of: &caller)
         }
         caller.dialog?.refreshTarget(from: request)
         caller.flow = flow
@@ -129,8 +129,13 @@ extension CallersCore {
             body: body)
     }
 
-    private mutating func applyAgreement(of caller: Caller) {
+    private mutating func applyAgreement(of caller: inout Caller) {
         guard let agreement = caller.negotiation.agreement else { return }
+        // A hold may name no address at all.
+        if agreement.remoteRTP.port != 0, !agreement.remoteRTP.address.isUnspecified {
+            if let former = caller.remoteRTP, former != agreement.remoteRTP { caller.record.moves += 1 }
+            caller.remoteRTP = agreement.remoteRTP
+        }
         actions.append(.media(caller.number, .talk(agreement, at: now)))
     }
 
@@ -148,7 +153,7 @@ extension CallersCore {
             guard let answer = ack.description, (try? caller.negotiation.accept(answer)) != nil else {
                 return caller.negotiation.abandonOffer()
             }
-            core.applyAgreement(of: caller)
+            core.applyAgreement(of: &caller)
         }
     }
 

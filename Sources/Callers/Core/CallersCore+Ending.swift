@@ -56,11 +56,18 @@ extension CallersCore {
 
     mutating func hungUpOn(by bye: Message, in caller: inout Caller) {
         if caller.phase == .talking {
-            let reason = bye.first(.reason) ?? "BYE"
-            end(&caller, caller.plan.expectsEnd ? .expected : .dropped(reason))
+            end(&caller, ending(by: bye, in: caller))
         } else {
             depart(&caller)
         }
+    }
+
+    /// Whose end it is. A machine that ends a call because it must says why (RFC 3326); a menu that comes to its end
+    /// has nothing to explain, and may do so once the caller has done all that it wanted.
+    private func ending(by bye: Message, in caller: Caller) -> CallerRecord.Ending {
+        if caller.plan.expectsEnd { return .expected }
+        guard let reason = bye.first(.reason) else { return caller.plan.isDone ? .menu : .dropped("BYE") }
+        return .dropped(reason)
     }
 
     /// The user wants it all to end now.

@@ -159,6 +159,7 @@ extension CallersCore {
             return sayBye(&caller)
         }
         caller.phase = .talking
+        caller.remoteRTP = agreement.remoteRTP
         caller.record.answeredAt = now
         caller.isHeardOf = false
         caller.record.lacksTelephoneEvents = agreement.telephoneEventPayloadType == nil

@@ -22,7 +22,8 @@ public struct CallersReport: Codable, Sendable {
     /// One call.
     public struct Row: Codable, Hashable, Sendable {
         public enum CodingKeys: String, CodingKey {
-            case caller, end, status, detail, redirects, reinvites, updates, packets, overrun, silent, unsure
+            case caller, end, status, detail, redirects, reinvites, updates, moves, packets, late, overrun, silent
+            case unsure
             case callID = "call_id"
             case startedMs = "started_ms"
             case answerMs = "answer_ms"
@@ -37,7 +38,7 @@ public struct CallersReport: Codable, Sendable {
         /// From 1.
         public var caller: Int
         public var callID: String
-        /// `held`, `plan`, `expected`, `dropped`, `failed`, `interrupted`.
+        /// `held`, `plan`, `expected`, `menu`, `dropped`, `failed`, `interrupted`.
         public var end: String
         /// `200`, the refusal's status, `timeout`, `unreachable`, `bad-answer`, `no-port`; nil where the run was ended
         /// before an answer.
@@ -60,7 +61,11 @@ public struct CallersReport: Codable, Sendable {
         public var redirects: Int
         public var reinvites: Int
         public var updates: Int
+        /// How often the other side's audio came to live elsewhere: takeovers of the call.
+        public var moves: Int
         public var retryAfter: Int?
+        /// Packets of a former sender that came after its successor had spoken; no audio to the caller.
+        public var late: Int?
         /// Packets that this process did not take in time: the gap may then be its own.
         public var overrun: Int?
         public var silent: Bool
@@ -69,9 +74,8 @@ public struct CallersReport: Codable, Sendable {
     }
 
     public enum CodingKeys: String, CodingKey {
-        case calls, answered, failed, dropped, silent, lost, unsure, interrupted, redirects, reinvites, updates,
-            overrun,
-            callers
+        case calls, answered, failed, dropped, silent, lost, unsure, interrupted, redirects, reinvites, updates, moved,
+            late, overrun, callers
         case hungUpOn = "hung_up_on"
         case withoutDigits = "without_digits"
         case answerMs = "answer_ms"
@@ -86,7 +90,7 @@ public struct CallersReport: Codable, Sendable {
     public var answered = 0
     /// Not answered.
     public var failed = 0
-    /// Ended by the other side where the plan did not expect it, or forgotten by it.
+    /// Ended by the other side before the plan was done or with a reason, or forgotten by it.
     public var dropped = 0
     /// Answered, and without audio for too long at some time.
     public var silent = 0
@@ -96,13 +100,17 @@ public struct CallersReport: Codable, Sendable {
     public var unsure = 0
     /// Ended by the user of the instrument.
     public var interrupted = 0
-    /// Ended by the other side where the plan expected it.
+    /// Ended by the other side where the plan expected it, or without a reason after its end.
     public var hungUpOn = 0
     /// The other side takes no telephone-events, and the plan has keys.
     public var withoutDigits = 0
     public var redirects = 0
     public var reinvites = 0
     public var updates = 0
+    /// Calls whose other side's audio came to live elsewhere at least once: that another center took over.
+    public var moved = 0
+    /// Packets of former senders after their successors had spoken.
+    public var late = 0
     /// Packets that this process did not take in time.
     public var overrun = 0
     public var answerMs: Spread?
@@ -135,7 +143,7 @@ public struct CallersReport: Codable, Sendable {
                 dropped += 1
                 isLost = true
             case .interrupted: interrupted += 1
-            case .expected: hungUpOn += 1
+            case .expected, .menu: hungUpOn += 1
             case .held, .planned, nil: break
             }
             if isLost { lost += 1 }
@@ -143,6 +151,8 @@ public struct CallersReport: Codable, Sendable {
             redirects += record.redirects
             reinvites += record.reinvites
             updates += record.updates
+            if record.moves > 0 { moved += 1 }
+            late += record.reception?.late ?? 0
             overrun += record.overrun
         }
         answerMs = Spread(callers.compactMap(\.answerMs))
@@ -161,6 +171,7 @@ extension CallersReport.Row {
         redirects = record.redirects
         reinvites = record.reinvites
         updates = record.updates
+        moves = record.moves
         retryAfter = record.retryAfter
         startedMs = milliseconds(record.placedAt - start)
         status = record.answeredAt == nil ? nil : "200"
@@ -168,6 +179,7 @@ extension CallersReport.Row {
         case .held: end = "held"
         case .planned: end = "plan"
         case .expected: end = "expected"
+        case .menu: end = "menu"
         case .interrupted, nil: end = "interrupted"
         case .dropped(let reason):
             end = "dropped"
@@ -187,6 +199,7 @@ extension CallersReport.Row {
         silent = isSilent && record.overrun == 0
         unsure = isSilent && record.overrun > 0
         packets = heard.packets
+        late = heard.late
         overrun = record.overrun
         gapMs = milliseconds(heard.longestSilence)
         gapAtMs = heard.longestGapEnd.map { milliseconds($0 - start) }

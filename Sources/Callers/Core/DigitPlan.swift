@@ -10,7 +10,7 @@ import Primitives
 /// | `.` | pause for 100 ms |
 /// | `w` | wait until the other side has spoken and then been quiet for 800 ms (or silent for 2 s); 30 s at most |
 /// | `{…}` | a number that depends on the caller, see below |
-/// | `e` | from here on the other side is expected to hang up: that is then no dropped call |
+/// | `e` | from here on the other side is expected to hang up, whatever its reason: that is then no dropped call |
 /// | `h` | hang up, however much of the hold time is left |
 ///
 /// Between braces stand numbers, `n` (1 for the first caller) and `n%K`, joined by `+` or `-`; `:W` behind them pads

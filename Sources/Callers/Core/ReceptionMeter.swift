@@ -5,10 +5,13 @@ import Primitives
 /// A **gap** is the time between two packets that follow each other; the time from the last packet to the end of the
 /// call is one too, so that audio that went away for good shows as the long gap that it is. The time from the answer to
 /// the first packet is kept apart. While the other side holds the call nothing is expected, and nothing counts.
+/// Audio is what the present sender says: once another synchronisation source spoke, packets of former ones are late.
 public struct ReceptionMeter: Hashable, Sendable {
     /// The call was answered.
     public let begun: MonotonicTime
     public private(set) var packets = 0
+    /// Packets of former sources after their successor had spoken; they count as nothing else.
+    public private(set) var late = 0
     public private(set) var first: MonotonicTime?
     public private(set) var last: MonotonicTime?
     public private(set) var longestGap = Duration.zero
@@ -18,6 +21,10 @@ public struct ReceptionMeter: Hashable, Sendable {
     public private(set) var ended: MonotonicTime?
     /// From when the next gap counts; nil while nothing is expected.
     private var mark: MonotonicTime?
+    private var source: UInt32?
+    /// The last ones; more senders in one call than these are not told apart.
+    private var formerSources: [UInt32] = []
+    private static let formerSourceLimit = 16
     /// Time that the other side held the call.
     private var heldSince: MonotonicTime?
     private var held = Duration.zero
@@ -27,8 +34,20 @@ public struct ReceptionMeter: Hashable, Sendable {
         mark = begun
     }
 
-    /// A packet arrived. Times that run backwards, as after civil time was set, count as no time.
-    public mutating func heard(at arrival: MonotonicTime) {
+    /// A packet arrived from a synchronisation source (SSRC, RFC 3550 §8). Times that run backwards, as after civil time
+    /// was set, count as no time.
+    public mutating func heard(at arrival: MonotonicTime, from sender: UInt32) {
+        if sender != source {
+            guard !formerSources.contains(sender) else {
+                late += 1
+                return
+            }
+            if let source {
+                if formerSources.count == Self.formerSourceLimit { formerSources.removeFirst() }
+                formerSources.append(source)
+            }
+            source = sender
+        }
         let time = max(arrival, last ?? arrival)
         packets += 1
         // What still arrives of audio that was on its way when the hold began.

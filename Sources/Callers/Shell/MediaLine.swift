@@ -115,7 +115,7 @@ struct MediaLine {
         guard type == agreement.receivePayloadType || type == agreement.receiveTelephoneEventPayloadType else {
             return false
         }
-        meter.heard(at: time)
+        meter.heard(at: time, from: packet.header.ssrc)
         guard detector != nil, type == agreement.receivePayloadType else { return false }
         let payload = UnsafeRawBufferPointer(rebasing: bytes[packet.payload])
         guard detector?.hear(payload, codec: agreement.codec, at: time) == true else { return false }

@@ -13,10 +13,14 @@ struct CallersCommand: AsyncParsableCommand {
         abstract: "Phones in a box: place calls with audio both ways and report what they heard.",
         discussion: """
             Digits (--digits): 0-9 * # A-D press keys, "," pauses 1 s, "." 100 ms, "w" waits until the other side has \
-            spoken and paused, "{10000000+n}" is a number for the n-th caller (also n%K, and :8 to pad), "e" expects \
-            the other side to hang up from there on, "h" hangs up.
+            spoken and paused, "{10000000+n}" is a number for the n-th caller (also n%K, and :8 to pad), "e" takes any \
+            BYE of the other side from there on for its goodbye, "h" hangs up.
             A login and the balance: --digits '2,1,{10000000+n}#,246810#,1w#e'
-            Exit 1 if any call was lost: not answered, dropped, or silent for longer than --silence.
+            A call that another center takes over goes on, and counts as moved: its audio came to live elsewhere. Each \
+            caller's longest gap runs from packet to packet of whoever speaks to it then.
+            Exit 1 if any call was lost: not answered, dropped, or silent for longer than --silence. Dropped is a BYE of \
+            the other side before the plan was done, or one that gives a Reason; without a Reason after the plan's end \
+            the menu said goodbye, and nothing is lost.
             """)
 
     @Option(help: "Where to call: HOST:PORT.") var to: String
@@ -28,7 +32,7 @@ struct CallersCommand: AsyncParsableCommand {
     @Flag(help: "SIP over TCP.") var tcp = false
     @Flag(help: "For programs.") var json = false
     @Option(help: "Give up a call that rings so many seconds.") var patience = 10.0
-    @Option(help: "Seconds without audio that make a caller silent.") var silence = 1.0
+    @Option(help: "Seconds without audio that make a caller silent; what a takeover may take.") var silence = 1.5
     @Option(help: "Our SIP port; 0 is any.") var port: UInt16 = 0
     @Option(name: .customLong("from"), help: "Our address; by default the one that the way there leaves by.")
     var address: String?
@@ -138,11 +142,11 @@ struct CallersCommand: AsyncParsableCommand {
             Table.Cell(String(value), bad && value > 0 ? .red : .plain, right: true)
         }
         var counts = Table(
-            "CALLS", "ANSWERED", "FAILED", "DROPPED", "SILENT", "LOST", "REDIRECTS", "RE-INVITES", "PACKETS/S")
+            "CALLS", "ANSWERED", "FAILED", "DROPPED", "SILENT", "LOST", "MOVED", "REDIRECTS", "RE-INVITES", "PACKETS/S")
         counts.add(
             count(report.calls, bad: false), count(report.answered, bad: false), count(report.failed),
-            count(report.dropped), count(report.silent), count(report.lost), count(report.redirects, bad: false),
-            count(report.reinvites, bad: false),
+            count(report.dropped), count(report.silent), count(report.lost), count(report.moved, bad: false),
+            count(report.redirects, bad: false), count(report.reinvites, bad: false),
             Table.Cell(report.packetsPerSecond.map { String(format: "%.2f", $0) } ?? "–", right: true))
         counts.printOut()
         var spreads = Table("MS", "P50", "P99", "MAX")
@@ -160,10 +164,13 @@ struct CallersCommand: AsyncParsableCommand {
         if !refusals.isEmpty {
             printNow("\nnot answered: " + refusals.map { "\($0.value) × \($0.key)" }.joined(separator: ", "))
         }
-        if report.hungUpOn > 0 { printNow("the other side hung up where the plan expected it: \(report.hungUpOn)") }
+        if report.hungUpOn > 0 { printNow("the other side said goodbye when the plan was done: \(report.hungUpOn)") }
         if report.interrupted > 0 { printNow("ended before their time by you: \(report.interrupted)") }
         if report.withoutDigits > 0 {
             printNow("no digits sent, the other side takes no telephone-events: \(report.withoutDigits)")
+        }
+        if report.late > 0 {
+            printNow("packets of a former sender after its successor had spoken: \(report.late)")
         }
         if report.overrun > 0 {
             printNow("this process was starved and lost \(report.overrun) packets: those callers' gaps are left out")
