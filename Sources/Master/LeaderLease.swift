@@ -69,11 +69,15 @@ public struct LeaderLease: Sendable {
 
     public var nextDeadline: MonotonicTime { min(nextAsk, heldUntil ?? .distantFuture) }
 
+    /// Leads no more once the lease is over.
+    public mutating func expire(now: MonotonicTime, into actions: inout [Action]) {
+        guard let heldUntil, heldUntil <= now else { return }
+        self.heldUntil = nil
+        if case .leading(let epoch) = standing { change(.cutOff(epoch: epoch), into: &actions) }
+    }
+
     public mutating func fire(now: MonotonicTime, into actions: inout [Action]) {
-        if let heldUntil, heldUntil <= now {
-            self.heldUntil = nil
-            if case .leading(let epoch) = standing { change(.cutOff(epoch: epoch), into: &actions) }
-        }
+        expire(now: now, into: &actions)
         guard nextAsk <= now else { return }
         nextAsk = now + timings.renewal
         // One asking at a time: a slow store is not flooded. One without an answer for a lease's length is given up.

@@ -27,8 +27,8 @@ public struct MasterCore: Sendable {
     /// A fence that is due: the incarnation is dead by verdict or by its own restart.
     struct DueFence: Sendable {
         var identity: NodeIdentity
-        /// The node lives on as another incarnation.
-        var isPredecessor: Bool
+        /// The node lives on as another incarnation, or was silent for minutes: not even the last center is spared.
+        var isBeyondDoubt: Bool
         var askedAt: MonotonicTime?
         var notBefore: MonotonicTime
     }
@@ -47,6 +47,13 @@ public struct MasterCore: Sendable {
     var indexes: [String: Int] = [:]
     var lease: LeaderLease
     var dueFences: [DueFence] = []
+    var takeovers: [Takeover] = []
+    /// The last question after the owners of sessions.
+    var countNumber: UInt64 = 0
+    var countAskedAt: MonotonicTime?
+    var nextCountAt: MonotonicTime
+    /// Centers are to be told of a takeover at once.
+    var isAnnouncementDue = false
     let startedAt: MonotonicTime
     private var clock: (time: MonotonicTime, wall: WallTime)
     var storeID: String?
@@ -60,6 +67,7 @@ public struct MasterCore: Sendable {
     public init(_ settings: MasterSettings, now: MonotonicTime, wall: WallTime) {
         self.settings = settings
         startedAt = now
+        nextCountAt = now
         clock = (now, wall)
         lease = LeaderLease(identity: settings.identity, timings: settings.lease, now: now)
         chooser = RouteChooser(plan: settings.routing)
@@ -93,7 +101,7 @@ public struct MasterCore: Sendable {
     // MARK: Time
 
     public func nextDeadline() -> MonotonicTime {
-        var next = lease.nextDeadline
+        var next = min(lease.nextDeadline, takeoverDeadline)
         for watch in watches { next = min(next, watch.health.nextDeadline) }
         for fence in dueFences where standing.writingEpoch != nil {
             if let asked = fence.askedAt {
@@ -111,7 +119,7 @@ public struct MasterCore: Sendable {
         if now - nextDeadline() > settings.detection.starvation { observerStarved(now: now) }
         var leaseActions: [LeaderLease.Action] = []
         lease.fire(now: now, into: &leaseActions)
-        follow(leaseActions, into: &actions)
+        follow(leaseActions, now: now, into: &actions)
         for index in watches.indices where watches[index].health.nextDeadline <= now {
             ask(index, now: now, into: &actions) { $0.fire(now: now, into: &$1) }
         }
@@ -128,6 +136,10 @@ public struct MasterCore: Sendable {
     // MARK: Events
 
     public mutating func handle(_ event: MasterEvent, now: MonotonicTime, into actions: inout [MasterAction]) {
+        // A lease that ended while the loop stood still must not be told of in what follows from this event.
+        var ended: [LeaderLease.Action] = []
+        lease.expire(now: now, into: &ended)
+        follow(ended, now: now, into: &actions)
         switch event {
         case .pong(let node, let token, let status, let incarnation, let load):
             guard let index = indexes[node], status >= 200 else { return }
@@ -149,8 +161,11 @@ public struct MasterCore: Sendable {
         case .leaseReply(let number, let reply):
             var leaseActions: [LeaderLease.Action] = []
             lease.answered(reply, number: number, now: now, into: &leaseActions)
-            follow(leaseActions, into: &actions)
+            follow(leaseActions, now: now, into: &actions)
         case .fenceSettled(let identity, let outcome): fenceSettled(identity, outcome, now: now, into: &actions)
+        case .fencedInStore(let identities): follow(fences: identities, now: now, into: &actions)
+        case .sessionsCounted(let number, let owners): counted(owners, number: number, now: now, into: &actions)
+        case .closed(let identity, let lost): closed(identity, lost: lost, now: now)
         case .ordered(let node, let order, let by): take(order, for: node, by: by, now: now, into: &actions)
         case .administrativeStates(let states): follow(states, now: now, into: &actions)
         }
@@ -169,11 +184,7 @@ public struct MasterCore: Sendable {
             switch action {
             case .sendPing(let token):
                 guard let endpoint = node.sip.first else { continue }
-                let health = watches[index].health
-                let live = health.state.lives ? health.incarnation : nil
-                actions.append(
-                    .sendPing(
-                        PingOrder(node: node.name, token: token, to: endpoint, live: live, fenced: health.fenced)))
+                actions.append(.sendPing(ping(index, token: token, to: endpoint)))
             case .looksDead(let evidence, let reason):
                 watches[index].evidence = evidence
                 watches[index].verdict = reason
@@ -185,7 +196,7 @@ public struct MasterCore: Sendable {
                 clearVerdict(index)
                 watches[index].isLastResort = false
                 if let identity = NodeIdentity(name: node.name, incarnation: old) {
-                    addFence(identity, isPredecessor: true, now: now)
+                    addFence(identity, isBeyondDoubt: true, now: now)
                 }
             case .changed(let state, let reason):
                 if state.lives { revoked(index) }
@@ -196,7 +207,9 @@ public struct MasterCore: Sendable {
 
     // MARK: Leading
 
-    private mutating func follow(_ said: [LeaderLease.Action], into actions: inout [MasterAction]) {
+    private mutating func follow(
+        _ said: [LeaderLease.Action], now: MonotonicTime, into actions: inout [MasterAction]
+    ) {
         for action in said {
             switch action {
             case .ask(let number): actions.append(.askLease(number: number))
@@ -210,6 +223,7 @@ public struct MasterCore: Sendable {
                 }
                 // A fence that was asked for under another epoch has no outcome to wait for.
                 for index in dueFences.indices { dueFences[index].askedAt = nil }
+                leadershipChanged(now: now)
                 actions.append(.standingChanged(standing))
                 actions.append(.audit(AuditRecord(.leadership, node: name, by: name, detail: detail)))
             }
@@ -254,11 +268,12 @@ public struct MasterCore: Sendable {
         }
     }
 
-    /// What follows from all that was just learned, in the order of a takeover: publish, then fence.
+    /// What follows from all that was just learned, in the order of a takeover: publish, fence, tell the survivors.
     private mutating func settle(now: MonotonicTime, into actions: inout [MasterAction]) {
         judge(now: now, into: &actions)
         reconsiderLastResorts()
         publish(now: now, into: &actions)
         sendFences(now: now, into: &actions)
+        driveTakeovers(now: now, into: &actions)
     }
 }

@@ -1,6 +1,7 @@
 import Primitives
 import Routing
 import Session
+import Store
 
 /// A node that a master watches.
 public struct WatchedNode: Hashable, Sendable {
@@ -56,6 +57,12 @@ public enum MasterEvent: Sendable {
     case leaseReply(number: UInt64, LeaderLease.Reply)
     /// The outcome of a fence that was asked for, or a fence that another master made.
     case fenceSettled(NodeIdentity, FenceOutcome)
+    /// Incarnations that the store holds for dead, whoever fenced them.
+    case fencedInStore([NodeIdentity])
+    /// Who owns sessions; nil when the store could not be asked.
+    case sessionsCounted(number: UInt64, [SessionOwner]?)
+    /// What was left of an incarnation's sessions was closed, so many of them as lost.
+    case closed(NodeIdentity, lost: Int)
     /// An operator's order that reached this master.
     case ordered(node: String, AdministrativeState, by: String)
     /// The orders as the store has them; nodes without one are enabled.
@@ -78,6 +85,34 @@ public struct PingOrder: Equatable, Sendable {
     public var live: String?
     /// The incarnation that is dead for good: a node that still is it must come back as a new one.
     public var fenced: String?
+    /// What the operator wants of the node.
+    public var want: AdministrativeState?
+    /// The epoch under which this master leads; nil when it does not, or the store is silent to it.
+    public var leader: UInt64?
+    /// For centers, from a leader: who lives and takes over.
+    public var peers: PeerList?
+    /// For centers, from a leader: whose sessions are to be taken over.
+    public var takeovers: [TakeoverNotice] = []
+}
+
+/// Why sessions of a dead incarnation are closed instead of being taken over.
+public enum LossReason: Equatable, Sendable {
+    /// The owner was not heard for too long.
+    case ownerLongSilent(since: WallTime?)
+    /// Centers lived, and none of them took any more.
+    case nobodyTook
+    case centersFull
+    /// A master claimed them to close them, and could not finish.
+    case claimedToClose
+}
+
+/// How a takeover went.
+public struct TakeoverOutcome: Equatable, Sendable {
+    /// Sessions that others own now, or that ended meanwhile.
+    public var taken: Int
+    public var lost: Int
+    /// From the fence until the dead incarnation owned nothing any more.
+    public var took: Duration
 }
 
 /// What a master does.
@@ -88,6 +123,13 @@ public enum MasterAction: Equatable, Sendable {
     case nodeChanged(node: String, role: NodeRole, state: NodeState, reason: String)
     /// Mark the incarnation dead in the store, under the leader's epoch; the outcome comes back as an event.
     case fence(NodeIdentity, epoch: UInt64)
+    /// Ask the store who owns sessions; answered with the same number.
+    case countSessions(number: UInt64)
+    /// The dead incarnation owns so many sessions, which others are told to take over.
+    case takeoverBegan(NodeIdentity, sessions: Int)
+    case takeoverEnded(NodeIdentity, TakeoverOutcome)
+    /// Close what the incarnation still owns as lost; answered by `.closed`.
+    case closeLost(NodeIdentity, LossReason)
     case askLease(number: UInt64)
     case standingChanged(LeaderLease.Standing)
     /// Keep an operator's order in the store, under the leader's epoch.

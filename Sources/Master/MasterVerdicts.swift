@@ -75,7 +75,7 @@ extension MasterCore {
         ask(index, now: now, into: &actions) { _ = $0.condemn(reason: told, now: now, into: &$1) }
         guard node.role == .center, let incarnation else { return }
         if let identity = NodeIdentity(name: node.name, incarnation: incarnation) {
-            addFence(identity, isPredecessor: false, now: now)
+            addFence(identity, isBeyondDoubt: false, now: now)
         }
     }
 
@@ -103,28 +103,33 @@ extension MasterCore {
 
     // MARK: Fences
 
-    mutating func addFence(_ identity: NodeIdentity, isPredecessor: Bool, now: MonotonicTime) {
-        guard let watched = indexes[identity.name], watches[watched].node.role == .center,
-            watches[watched].health.fenced != identity.incarnation
-        else { return }
+    /// - Parameter isBeyondDoubt: the node lives on as another incarnation, or nobody at all heard it for too long.
+    mutating func addFence(_ identity: NodeIdentity, isBeyondDoubt: Bool, now: MonotonicTime) {
+        if let watched = indexes[identity.name] {
+            guard watches[watched].node.role == .center, watches[watched].health.fenced != identity.incarnation else {
+                return
+            }
+        } else if !isBeyondDoubt {
+            return
+        }
         if let index = dueFences.firstIndex(where: { $0.identity == identity }) {
-            dueFences[index].isPredecessor = dueFences[index].isPredecessor || isPredecessor
+            dueFences[index].isBeyondDoubt = dueFences[index].isBeyondDoubt || isBeyondDoubt
         } else {
             // A standby that hears of no outcomes must not collect them for ever; the store fences the predecessor
             // of a node that registers, so the oldest is the one to lose.
             if dueFences.count >= Self.dueFenceLimit { dueFences.removeFirst() }
-            dueFences.append(DueFence(identity: identity, isPredecessor: isPredecessor, notBefore: now))
+            dueFences.append(DueFence(identity: identity, isBeyondDoubt: isBeyondDoubt, notBefore: now))
         }
     }
 
     /// The node lives after all: what is not yet asked of the store is not asked any more.
     mutating func revoked(_ index: Int) {
         let name = watches[index].node.name
-        dueFences.removeAll { $0.identity.name == name && !$0.isPredecessor }
+        dueFences.removeAll { $0.identity.name == name && !$0.isBeyondDoubt }
     }
 
     func isHeldBack(_ fence: DueFence) -> Bool {
-        guard !fence.isPredecessor, let index = indexes[fence.identity.name] else { return false }
+        guard !fence.isBeyondDoubt, let index = indexes[fence.identity.name] else { return false }
         return watches[index].isLastResort
     }
 
@@ -156,6 +161,7 @@ extension MasterCore {
             if position != nil {
                 actions.append(
                     .audit(AuditRecord(.fenced, node: identity.name, by: by, detail: identity.incarnation)))
+                beginTakeover(identity, now: now)
             }
         case .failed(let reason):
             if let position {
@@ -168,6 +174,20 @@ extension MasterCore {
         guard let index = indexes[identity.name] else { return }
         ask(index, now: now, into: &actions) {
             $0.fenceSettled(identity.incarnation, isFenced: outcome == .fenced, now: now, into: &$1)
+        }
+    }
+    /// What other masters fenced. A standby that did not know would count a fenced incarnation as alive again.
+    mutating func follow(fences: [NodeIdentity], now: MonotonicTime, into actions: inout [MasterAction]) {
+        for identity in fences {
+            guard let index = indexes[identity.name], watches[index].health.fenced != identity.incarnation,
+                watches[index].health.incarnation.map({ $0 == identity.incarnation }) ?? true
+            else { continue }
+            // What the leader asked itself comes back to it as an outcome.
+            guard !dueFences.contains(where: { $0.identity == identity && $0.askedAt != nil }) else { continue }
+            dueFences.removeAll { $0.identity == identity }
+            ask(index, now: now, into: &actions) {
+                $0.fenceSettled(identity.incarnation, isFenced: true, now: now, into: &$1)
+            }
         }
     }
 }

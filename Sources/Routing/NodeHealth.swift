@@ -319,6 +319,9 @@ public struct NodeHealth: Sendable {
         nextPingAt = min(nextPingAt, now)
     }
 
+    /// There is something to tell the node now rather than with the next ping.
+    public mutating func hurry(now: MonotonicTime) { nextPingAt = min(nextPingAt, now) }
+
     // MARK: Verdicts and orders
 
     /// The owner lets the verdict stand. Returns the incarnation that is now dead, if one was known.

@@ -2,6 +2,7 @@ import Master
 import Primitives
 import Routing
 import Session
+import Store
 import Testing
 
 /// A master's core with nodes and a store around it, on a clock of its own.
@@ -21,8 +22,13 @@ struct MasterBench {
     var store = StoreBehaviour.grants
     var epoch: UInt64 = 1
     var fences = FenceOutcome.fenced
+    /// What the store says of the owners of sessions.
+    var owners: [SessionOwner] = []
+    /// What nobody took was closed: the store holds none of it any more.
+    var closesLost = true
     /// All actions but pings and askings, with their time.
     var log: [(at: MonotonicTime, action: MasterAction)] = []
+    var counts = 0
     var pings: [(at: MonotonicTime, order: PingOrder)] = []
 
     static let me = identity("master-a", "m1")
@@ -107,6 +113,16 @@ struct MasterBench {
                 log.append((now, action))
                 if case .silent = store { continue }
                 tell(.fenceSettled(identity, fences))
+            case .countSessions(let number):
+                counts += 1
+                if case .silent = store { continue }
+                tell(.sessionsCounted(number: number, owners))
+            case .closeLost(let identity, _):
+                log.append((now, action))
+                guard closesLost else { continue }
+                let lost = owners.first { $0.identity == identity }?.sessions ?? 0
+                owners.removeAll { $0.identity == identity }
+                tell(.closed(identity, lost: lost))
             default: log.append((now, action))
             }
         }
@@ -120,6 +136,10 @@ struct MasterBench {
 
     var fenced: [NodeIdentity] {
         log.compactMap { if case .fence(let identity, _) = $0.action { identity } else { nil } }
+    }
+
+    var lost: [MasterAction] {
+        log.map(\.action).filter { if case .closeLost = $0 { true } else { false } }
     }
 
     func states(of node: String) -> [NodeState] {

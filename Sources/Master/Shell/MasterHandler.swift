@@ -24,6 +24,7 @@ struct MasterSurroundings: Sendable {
     var alarms: AlarmDesk
     var metrics: MasterMetrics
     var lostSessions: LostSessions
+    var takeovers: TakeoverDesk
     var log: Logger
 }
 
@@ -169,7 +170,7 @@ struct MasterHandler: DatagramHandler {
     private mutating func perform(_ action: MasterAction, now: MonotonicTime, into outbox: inout Outbox) {
         switch action {
         case .sendPing(let ping):
-            pings.send(ping, want: core.administrative(of: ping.node), into: &outbox)
+            pings.send(ping, into: &outbox)
             around.metrics.pinged()
         case .tableChanged(let table): around.table.publish(table)
         case .nodeChanged(let node, _, let state, let reason):
@@ -178,6 +179,10 @@ struct MasterHandler: DatagramHandler {
             tell(of: node)
             lookAround(now: now)
         case .fence(let identity, let epoch): fence(identity, epoch: epoch)
+        case .countSessions(let number): countSessions(number)
+        case .takeoverBegan(let dead, let sessions): around.takeovers.began(dead, sessions: sessions)
+        case .takeoverEnded(let dead, let outcome): around.takeovers.ended(dead, outcome)
+        case .closeLost(let dead, let reason): around.lostSessions.close(dead, reason)
         case .askLease(let number): askLease(number)
         case .standingChanged(let standing):
             around.lostSessions.lead(term(of: standing))
@@ -237,9 +242,17 @@ struct MasterHandler: DatagramHandler {
         }
     }
 
+    private func countSessions(_ number: UInt64) {
+        let mailbox = around.mailbox
+        around.store.submit(.sessionOwners(limit: MasterCore.ownerLimit)) { reply in
+            var owners: [SessionOwner]?
+            if case .sessionOwners(let found) = reply { owners = found }
+            mailbox.post(.event(.sessionsCounted(number: number, owners)))
+        }
+    }
+
     private func fence(_ identity: NodeIdentity, epoch: UInt64) {
         let mailbox = around.mailbox
-        let lostSessions = around.lostSessions
         around.store.submit(.fence(identity, under: term(epoch))) { reply in
             let outcome: FenceOutcome
             switch reply {
@@ -249,7 +262,6 @@ struct MasterHandler: DatagramHandler {
             default: outcome = .failed(reason: "the store did not do it")
             }
             mailbox.post(.event(.fenceSettled(identity, outcome)))
-            if outcome == .fenced { lostSessions.fenced(identity) }
         }
     }
 

@@ -27,11 +27,6 @@ enum MasterMail: Sendable {
 struct MasterReport: Sendable {
     var nodes: [NodeReport]
     var standing: LeaderLease.Standing
-
-    /// Whether the master hears this very incarnation.
-    func hears(_ identity: NodeIdentity) -> Bool {
-        nodes.contains { $0.name == identity.name && $0.incarnation == identity.incarnation && $0.state.lives }
-    }
 }
 
 enum OrderOutcome: Equatable, Sendable {

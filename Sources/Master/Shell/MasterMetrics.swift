@@ -12,6 +12,7 @@ struct MasterMetrics: Sendable {
     private let pongs: Counter
     private let rejections: [RedirectServer.Rejected: Counter]
     private let lost: Counter
+    private let takeovers: Counter
 
     init(_ metrics: NodeMetrics) {
         self.metrics = metrics
@@ -29,6 +30,8 @@ struct MasterMetrics: Sendable {
                 ($0, metrics.sipRejected(reason: $0.rawValue))
             })
         lost = metrics.calls(end: "lost")
+        takeovers = metrics.registry.counter(
+            "tandem_takeovers_total", help: "Takeovers of a dead center's calls that this master began.")
     }
 
     func received(_ method: Method) { (received[method] ?? receivedOther).add() }
@@ -37,5 +40,6 @@ struct MasterMetrics: Sendable {
     func ponged() { pongs.add() }
     func rejected(_ reason: RedirectServer.Rejected) { rejections[reason]?.add() }
     func lostCalls(_ count: Int) { lost.add(UInt64(max(0, count))) }
+    func takeoverBegan() { takeovers.add() }
     func node(_ name: String, isUp: Bool) { metrics.nodeUp(name).set(isUp ? 1 : 0) }
 }

@@ -31,7 +31,6 @@ public final class MasterNode: RunningNode {
     /// How often a master looks into the store, and what tests make shorter.
     struct Timings: Sendable {
         var look: Duration = .seconds(1)
-        var lostSessions = LostSessions.Timings()
         /// How long an access node waits for a new table at most.
         var longPoll: Duration = .seconds(20)
     }
@@ -80,17 +79,12 @@ public final class MasterNode: RunningNode {
 
         let late = LateMailbox()
         let streams = StreamTransport(limits: StreamLimits(sip.tcp)) { event in late.post(.stream(event)) }
-        let lost = LostSessions(
-            SessionCloser(store: store, identity: identity) { WallTime.now() }, timings: timings.lostSessions, log: log,
-            report: { await late.report() },
-            told: { dead, outcome in
-                counted.lostCalls(outcome.lost)
-                guard outcome.lost > 0 else { return }
-                let whose = dead.map { " of \($0.name)" } ?? ""
-                alarms.raise(
-                    .callsLost, .critical, node: dead?.name, "\(outcome.lost) calls\(whose) were lost",
-                    lasts: .seconds(600))
-            })
+        let takeovers = TakeoverDesk(feed: feed, alarms: alarms, metrics: counted, log: log)
+        let closer = SessionCloser(store: store, identity: identity) { WallTime.now() }
+        let lost = LostSessions(closer) { dead, reason, outcome in
+            takeovers.lost(dead, reason, outcome)
+            _ = late.post(.event(.closed(dead, lost: outcome.lost)))
+        }
         var bound: [Endpoint] = []
         do throws(SocketError) {
             var configuration = LoopConfiguration(
@@ -102,7 +96,7 @@ public final class MasterNode: RunningNode {
                     core: core, redirects: redirects, pings: pings,
                     around: MasterSurroundings(
                         mailbox: mailbox, streams: streams, store: store, table: table, feed: feed, alarms: alarms,
-                        metrics: counted, lostSessions: lost, log: log), now: now)
+                        metrics: counted, lostSessions: lost, takeovers: takeovers, log: log), now: now)
             }
             late.open(loop.mailbox)
             for (index, listener) in sip.listeners.filter({ $0.transport == .tcp }).enumerated() {
@@ -202,11 +196,6 @@ private final class LateMailbox: Sendable {
     func open(_ mailbox: Mailbox<MasterMail>) { self.mailbox.withLock { $0 = mailbox } }
 
     func post(_ mail: MasterMail) -> Bool { mailbox.withLock { $0 }?.post(mail) ?? false }
-
-    func report() async -> MasterReport? {
-        guard let mailbox = mailbox.withLock({ $0 }) else { return nil }
-        return await mailbox.report()
-    }
 }
 
 /// Raised when the store takes this incarnation for dead; then the heartbeat must not go on under another one.

@@ -32,13 +32,13 @@ struct PingDesk: Sendable {
     }
 
     /// Sends one ping, and opens the node's socket before where there is none.
-    mutating func send(_ order: PingOrder, want: AdministrativeState?, into outbox: inout Outbox) {
+    mutating func send(_ order: PingOrder, into outbox: inout Outbox) {
         let socket = socket(of: order.node)
         if !lines[Int(socket)].isOpen {
             lines[Int(socket)].isOpen = true
             outbox.openSocket(socket, connectedTo: order.to)
         }
-        outbox.send(bytes(of: order, want: want, line: lines[Int(socket)]), onSocket: socket)
+        outbox.send(bytes(of: order, line: lines[Int(socket)]), onSocket: socket)
     }
 
     private mutating func socket(of node: String) -> UInt32 {
@@ -50,8 +50,7 @@ struct PingDesk: Sendable {
         return socket
     }
 
-    private mutating func bytes(of order: PingOrder, want: AdministrativeState?, line: Line) -> [UInt8] {
-        let notice = NodeNotice(node: order.node, incarnation: order.live, fenced: order.fenced, want: want)
+    private mutating func bytes(of order: PingOrder, line: Line) -> [UInt8] {
         let target = URI(host: order.to.address.description, port: order.to.port)
         return MessageWriter.request(
             method: .options, uri: target,
@@ -60,7 +59,7 @@ struct PingDesk: Sendable {
             from: NameAddress(
                 uri: URI(user: identity.name, host: host, port: port), parameters: [Parameter("tag", line.tag)]),
             to: NameAddress(uri: target), callID: line.callID, cseq: order.token & 0x7FFF_FFFF,
-            headers: [(.tandemNode, notice.headerValue)])
+            headers: order.headers)
     }
 
     /// What an answer on a node's socket says; nil for anything that is no answer to a ping of this node.

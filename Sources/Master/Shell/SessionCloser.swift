@@ -8,9 +8,6 @@ import Store
 struct SessionCloser: Sendable {
     /// Sessions that are worked on at once: enough to fill the store's batches, few enough not to hold up calls.
     static let batch = 32
-    /// An owner that did not tell the store of itself for this long is not coming back to yesterday's ports.
-    static let silence: Duration = .seconds(120)
-
     struct Outcome: Equatable, Sendable {
         var lost = 0
         /// Ended by their callers while nobody owned them.
@@ -30,12 +27,16 @@ struct SessionCloser: Sendable {
     let identity: NodeIdentity
     let clock: @Sendable () -> WallTime
 
-    /// Closes the sessions of a fenced incarnation.
+    /// Closes the sessions of a fenced incarnation, or those that this master claimed and could not end.
     ///
-    /// - Parameter diedAt: when it was heard last, for records that are closed long after; nil for just now.
-    func closeSessions(of dead: NodeIdentity, diedAt: WallTime? = nil) async -> Outcome {
+    /// - Parameters:
+    ///   - diedAt: when it was heard last, for records that are closed long after; nil for just now.
+    ///   - mayGoOn: asked before each batch.
+    func closeSessions(
+        of dead: NodeIdentity, diedAt: WallTime? = nil, while mayGoOn: @Sendable () -> Bool = { true }
+    ) async -> Outcome {
         var total = Outcome()
-        while !Task.isCancelled {
+        while !Task.isCancelled, mayGoOn() {
             guard case .sessionHeads(let heads) = await store.submit(.sessionsOwned(by: dead, limit: Self.batch)) else {
                 total.isComplete = false
                 return total
@@ -46,40 +47,8 @@ struct SessionCloser: Sendable {
             // What stayed where it was would be read again for ever.
             guard done.isComplete else { return total }
         }
+        total.isComplete = false
         return total
-    }
-
-    /// Closes every session whose owner's incarnation is fenced, whoever that was, and what this master claimed and
-    /// could not end.
-    func closeAbandoned() async -> Outcome {
-        guard case .liveCalls(let calls) = await store.submit(.liveCalls(limit: 100_000)) else {
-            return Outcome(isComplete: false)
-        }
-        var total = Outcome()
-        for start in stride(from: 0, to: calls.count, by: Self.batch) where !Task.isCancelled {
-            var abandoned: [(SessionID, Ownership)] = []
-            for call in calls[start..<min(start + Self.batch, calls.count)] {
-                guard case .sessions(let found) = await store.submit(.session(call.id)), let session = found.first
-                else { continue }
-                if session.ownership.node == identity {
-                    total = total + (await end(session, diedAt: nil))
-                } else if session.ownerFenced {
-                    abandoned.append((call.id, session.ownership))
-                }
-            }
-            total = total + (await close(abandoned, diedAt: nil))
-        }
-        return total
-    }
-
-    /// Centers that are silent in the store for too long and that the master does not hear either.
-    func silentOwners(isAlive: @Sendable (NodeIdentity) -> Bool) async -> [NodeRow] {
-        guard case .nodes(let rows) = await store.submit(.nodes) else { return [] }
-        let now = clock()
-        return rows.filter { row in
-            row.registration.role == .center && !row.isFenced && now - row.lastHeartbeat > Self.silence
-                && !isAlive(row.registration.identity)
-        }
     }
 
     private func close(_ sessions: [(SessionID, Ownership)], diedAt: WallTime?) async -> Outcome {
@@ -92,7 +61,14 @@ struct SessionCloser: Sendable {
     }
 
     private func close(_ id: SessionID, of owner: Ownership, diedAt: WallTime?) async -> Outcome {
-        switch await store.submit(.claim(id, from: owner, by: identity, ground: .fenced)) {
+        if owner.node == identity {
+            guard case .sessions(let found) = await store.submit(.session(id)) else {
+                return Outcome(isComplete: false)
+            }
+            guard let session = found.first, session.ownership == owner else { return Outcome() }
+            return await end(session, diedAt: diedAt)
+        }
+        return switch await store.submit(.claim(id, from: owner, by: identity, ground: .fenced)) {
         case .claimed(let session): await end(session, diedAt: diedAt)
         // Somebody else has it, or it is over.
         case .notOwner, .alreadyEnded, .notFound: Outcome()

@@ -30,6 +30,8 @@ struct StoreWatch: Sendable {
                 .administrativeChanges(limit: Self.changeLimit))
         else { return }
         mailbox.post(.event(.administrativeStates(Self.states(rows: rows, changes: changes))))
+        let fenced = rows.filter { $0.isFenced && $0.registration.role == .center }.map(\.registration.identity)
+        if !fenced.isEmpty { mailbox.post(.event(.fencedInStore(fenced))) }
     }
 
     /// The newest order of each node. Nodes that never registered have no row, and rows may be older than the changes

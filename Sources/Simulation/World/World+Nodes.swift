@@ -107,6 +107,8 @@ extension World {
             note("master: \(standing)")
         case .audit(let record): note("master: \(record.kind.rawValue) \(record.node) \(record.detail)")
         case .recordOrder, .refuseOrder: break
+        // What a dead center leaves is swept here as soon as it is fenced.
+        case .countSessions, .takeoverBegan, .takeoverEnded, .closeLost: break
         }
     }
 

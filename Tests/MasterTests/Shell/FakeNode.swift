@@ -16,6 +16,8 @@ final class FakeNode: Sendable {
         var branches: Set<String> = []
         /// What the last ping told.
         var notice: NodeNotice?
+        var peers: PeerList?
+        var takeovers: [TakeoverNotice] = []
     }
 
     final class Shared: Sendable {
@@ -56,6 +58,8 @@ final class FakeNode: Sendable {
             let state = shared.state.withLock { state in
                 state.pings += 1
                 if let branch = ping.via.first?.branch { state.branches.insert(branch) }
+                state.peers = ping.first(.tandemPeers).flatMap { PeerList(headerValue: $0) }
+                state.takeovers = ping.values(of: .tandemTakeover).compactMap { TakeoverNotice(headerValue: $0) }
                 state.notice = ping.first(.tandemNode).flatMap { NodeNotice(headerValue: $0) }
                 return state
             }

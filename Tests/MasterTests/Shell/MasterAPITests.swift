@@ -246,7 +246,7 @@ import Testing
 
     @Test func listenersHearWhatHoldsAndWhatHappens() async throws {
         try await MasterFixture.run { (fixture) async throws in
-            let heard = EventList()
+            let heard = EventList<[UInt8]>()
             let listening = Task {
                 for try await event in fixture.events() {
                     heard.add(Array("\(event.name ?? "-") \(event.data)".utf8))

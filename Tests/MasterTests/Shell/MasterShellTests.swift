@@ -15,7 +15,11 @@ import Testing
         try await MasterFixture.run { fixture in
             let center = fixture.centers[0]
             try await eventually("the notice names the incarnation") { center.state.notice?.incarnation == "k1" }
-            #expect(center.state.notice == NodeNotice(node: "center-a", incarnation: "k1", want: .enabled))
+            try await eventually("the notice is a leader's, and says who lives") {
+                center.state.notice == NodeNotice(node: "center-a", incarnation: "k1", want: .enabled, leader: 1)
+                    && center.state.peers?.peers.map(\.node) == ["center-a", "center-b"]
+            }
+            #expect(center.state.takeovers.isEmpty)
             let report = try #require(await fixture.node.desk.report()?.nodes.first)
             #expect(report.calls == 3 && report.limit == 100)
             #expect((report.latency_ms ?? -1) >= 0)
@@ -75,7 +79,47 @@ import Testing
         }
     }
 
-    @Test func theCallsOfADeadCenterAreClosedAsLost() async throws {
+    /// Told by the master's pings, the survivor claims; `calls` then shows the new center, and nothing is lost.
+    @Test func aSurvivorIsToldAndTakesTheCallsOver() async throws {
+        try await MasterFixture.run { fixture in
+            let dead = try Given.node("center-a")
+            let survivor = try Given.node("center-b")
+            for node in [dead, survivor] { _ = await fixture.store.submit(.register(Given.registration(node))) }
+            for seed in 1...5 as ClosedRange<UInt64> {
+                let write = SessionWrite(Given.checkpoint(seed), under: Ownership(node: dead))
+                _ = await fixture.store.submit(.open(write))
+            }
+            let events = EventList<String>()
+            let listener = Task {
+                for try await event in fixture.events() { events.add(event.name ?? "") }
+            }
+            await fixture.centers[0].kill()
+            try await eventually("the survivor is told") {
+                fixture.centers[1].state.takeovers
+                    == [TakeoverNotice(node: "center-a", incarnation: "k1", leader: 1)]
+            }
+            #expect(fixture.centers[1].state.peers?.peers.map(\.node) == ["center-b"])
+            for seed in 1...5 as ClosedRange<UInt64> {
+                let claim = StoreRequest.claim(
+                    Given.session(seed), from: Ownership(node: dead), by: survivor, ground: .fenced)
+                guard case .claimed = await fixture.store.submit(claim) else {
+                    Issue.record("not claimed")
+                    return
+                }
+            }
+            try await eventually("it is told no more") { fixture.centers[1].state.takeovers.isEmpty }
+            try await eventually("listeners are told") {
+                events.all.contains("takeover-begun") && events.all.contains("takeover-ended")
+            }
+            listener.cancel()
+            let calls = try await fixture.get("/api/v1/calls").text
+            #expect(calls.components(separatedBy: "\"center\":\"center-b\"").count == 6)
+            #expect(!fixture.node.desk.alarms.alarms.contains { $0.code == .callsLost })
+            #expect(fixture.registry.render().contains("tandem_takeovers_total 1"))
+        }
+    }
+
+    @Test func callsOfADeadCenterThatNobodyTakesAreClosedAsLost() async throws {
         try await MasterFixture.run { fixture in
             let owner = Ownership(node: try Given.node("center-a"))
             _ = await fixture.store.submit(.register(Given.registration(owner.node)))
@@ -172,7 +216,7 @@ import Testing
 
 /// What came back, by status.
 private final class Inbox: Sendable {
-    private let received = EventList()
+    private let received = EventList<[UInt8]>()
     var statuses: [Int] {
         received.all.compactMap { try? MessageParser().parse($0, transport: .udp) }.compactMap(\.status)
     }
