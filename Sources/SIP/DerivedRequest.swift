@@ -10,19 +10,19 @@ struct DerivedRequest: WireWritable {
 
     let kind: Kind
     let bytes: UnsafeRawBufferPointer
-    let fields: [Message.Field]
+    let lines: [HeaderLine]
     let uri: Range<Int>
 
     /// Nil when `bytes` are no INVITE.
-    init?(_ kind: Kind, of bytes: UnsafeRawBufferPointer, fields: [Message.Field]) {
-        guard let first = fields.first else { return nil }
+    init?(_ kind: Kind, of bytes: UnsafeRawBufferPointer, lines: [HeaderLine]) {
+        guard let first = lines.first else { return nil }
         let line = 0..<first.line.lowerBound
         let afterMethod = HeaderSyntax.find(32, in: line, of: bytes)
         guard HeaderSyntax.equals(bytes, 0..<afterMethod, "invite"), afterMethod < line.upperBound else { return nil }
         uri = afterMethod + 1..<HeaderSyntax.find(32, in: afterMethod + 1..<line.upperBound, of: bytes)
         self.kind = kind
         self.bytes = bytes
-        self.fields = fields
+        self.lines = lines
     }
 
     func write(to sink: inout some ByteSink) {
@@ -32,8 +32,8 @@ struct DerivedRequest: WireWritable {
         sink.put(UnsafeRawBufferPointer(rebasing: bytes[uri]))
         sink.put(" SIP/2.0\r\n")
         var isTopVia = true
-        for field in fields {
-            switch field.name {
+        for field in lines {
+            switch field.kind {
             case .via where isTopVia:
                 sink.put("Via: ")
                 let top = HeaderSyntax.firstElement(of: field.value, in: bytes)
@@ -46,7 +46,7 @@ struct DerivedRequest: WireWritable {
                 switch kind {
                 case .cancel: sink.put(UnsafeRawBufferPointer(rebasing: bytes[field.line]))
                 case .acknowledge(let final):
-                    guard let line = final.fields.first(where: { $0.name == .to })?.line else { break }
+                    guard let line = final.lines.first(where: { $0.kind == .to })?.line else { break }
                     final.bytes.withUnsafeBytes { sink.put(UnsafeRawBufferPointer(rebasing: $0[line])) }
                 }
             case .cseq:
@@ -67,7 +67,7 @@ extension MessageWriter {
     /// The ACK for a final response of 300–699 to that INVITE (RFC 3261 §17.1.1.3). Nil when `invite` is no INVITE.
     public static func acknowledge(invite: Message, final: Message) -> [UInt8]? {
         invite.bytes.withUnsafeBytes {
-            DerivedRequest(.acknowledge(final: final), of: $0, fields: invite.fields)?.wireBytes()
+            DerivedRequest(.acknowledge(final: final), of: $0, lines: invite.lines)?.wireBytes()
         }
     }
 
@@ -78,7 +78,7 @@ extension MessageWriter {
 
     /// The CANCEL of that INVITE (RFC 3261 §9.1). Nil when `invite` is no INVITE.
     public static func cancel(invite: Message) -> [UInt8]? {
-        invite.bytes.withUnsafeBytes { DerivedRequest(.cancel, of: $0, fields: invite.fields)?.wireBytes() }
+        invite.bytes.withUnsafeBytes { DerivedRequest(.cancel, of: $0, lines: invite.lines)?.wireBytes() }
     }
 
     /// The same from the bytes of an INVITE that was sent. Nil when they are none.
@@ -87,7 +87,7 @@ extension MessageWriter {
     private static func derived(_ kind: DerivedRequest.Kind, of invite: [UInt8]) -> [UInt8]? {
         invite.withUnsafeBytes { bytes in
             guard let head = try? HeadIndex(of: bytes) else { return nil }
-            return DerivedRequest(kind, of: bytes, fields: head.fields)?.wireBytes()
+            return DerivedRequest(kind, of: bytes, lines: head.lines)?.wireBytes()
         }
     }
 }

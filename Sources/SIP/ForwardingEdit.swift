@@ -48,11 +48,11 @@ public struct ForwardingEdit: Sendable {
     public func apply(to request: Message) -> [UInt8] {
         request.bytes.withUnsafeBytes { bytes in
             RequestEdit(
-                edit: self, message: request, fields: request.fields, bytes: bytes,
+                edit: self, message: request, lines: request.lines, bytes: bytes,
                 topVia: source.map { source in
                     ViaStamp(
-                        value: request.fields.first { $0.name == .via }?.value ?? 0..<0, in: bytes,
-                        sentBy: request.via.first?.host, source: source)
+                        value: request.lines.first { $0.kind == .via }?.value ?? 0..<0, in: bytes,
+                        sentBy: request.sentBy, source: source)
                 }
             ).wireBytes()
         }
@@ -63,10 +63,10 @@ public struct ForwardingEdit: Sendable {
     public static func response(
         _ response: Message, removed: HeaderNameSet = [], headers: [(HeaderName, String)] = []
     ) -> [UInt8]? {
-        guard response.via.count > 1 else { return nil }
+        guard response.viaCount > 1 else { return nil }
         return response.bytes.withUnsafeBytes { bytes in
             ResponseEdit(
-                message: response, fields: response.fields, bytes: bytes,
+                message: response, lines: response.lines, bytes: bytes,
                 left: removed.union(headers), headers: headers
             ).wireBytes()
         }
@@ -99,7 +99,7 @@ private struct Stretch {
     }
 
     /// Leaves out the first element of a list: its line when it is alone there, else it and its comma.
-    mutating func leaveOutFirst(of field: Message.Field, into sink: inout some ByteSink) {
+    mutating func leaveOutFirst(of field: HeaderLine, into sink: inout some ByteSink) {
         let comma = HeaderSyntax.find(HeaderSyntax.comma, in: field.value, of: bytes)
         if comma == field.value.upperBound {
             copy(to: field.line.lowerBound, skippingTo: field.line.upperBound, into: &sink)
@@ -113,25 +113,25 @@ private struct Stretch {
 private struct RequestEdit: WireWritable {
     let edit: ForwardingEdit
     let message: Message
-    let fields: [Message.Field]
+    let lines: [HeaderLine]
     let bytes: UnsafeRawBufferPointer
     let topVia: ViaStamp?
     let left: HeaderNameSet
 
     init(
-        edit: ForwardingEdit, message: Message, fields: [Message.Field], bytes: UnsafeRawBufferPointer,
+        edit: ForwardingEdit, message: Message, lines: [HeaderLine], bytes: UnsafeRawBufferPointer,
         topVia: ViaStamp?
     ) {
         self.edit = edit
         self.message = message
-        self.fields = fields
+        self.lines = lines
         self.bytes = bytes
         self.topVia = topVia
         left = edit.removed.union(edit.headers)
     }
 
     func write(to sink: inout some ByteSink) {
-        let headStart = fields.first?.line.lowerBound ?? message.body.lowerBound
+        let headStart = lines.first?.line.lowerBound ?? message.body.lowerBound
         var stretch = Stretch(of: bytes, from: 0)
         if let uri = edit.requestURI {
             message.method.write(to: &sink)
@@ -148,12 +148,12 @@ private struct RequestEdit: WireWritable {
         if edit.decrementsMaxForwards, message.maxForwards == nil { sink.put("Max-Forwards: 70\r\n") }
         var isTopVia = true
         var isFirstRoute = true
-        for field in fields {
-            if left.contains(field.name) {
+        for field in lines {
+            if left.contains(field, in: bytes) {
                 stretch.copy(to: field.line.lowerBound, skippingTo: field.line.upperBound, into: &sink)
                 continue
             }
-            switch field.name {
+            switch field.kind {
             case .via where isTopVia:
                 isTopVia = false
                 guard let topVia else { continue }
@@ -174,21 +174,21 @@ private struct RequestEdit: WireWritable {
 
 private struct ResponseEdit: WireWritable {
     let message: Message
-    let fields: [Message.Field]
+    let lines: [HeaderLine]
     let bytes: UnsafeRawBufferPointer
     let left: HeaderNameSet
     let headers: [(HeaderName, String)]
 
     func write(to sink: inout some ByteSink) {
-        let headStart = fields.first?.line.lowerBound ?? message.body.lowerBound
+        let headStart = lines.first?.line.lowerBound ?? message.body.lowerBound
         var stretch = Stretch(of: bytes, from: 0)
         stretch.copy(to: headStart, skippingTo: headStart, into: &sink)
         for (name, value) in headers { sink.putHeader(name, text: value) }
         var isTopVia = true
-        for field in fields {
-            if left.contains(field.name) {
+        for field in lines {
+            if left.contains(field, in: bytes) {
                 stretch.copy(to: field.line.lowerBound, skippingTo: field.line.upperBound, into: &sink)
-            } else if isTopVia, field.name == .via {
+            } else if isTopVia, field.kind == .via {
                 isTopVia = false
                 stretch.leaveOutFirst(of: field, into: &sink)
             }

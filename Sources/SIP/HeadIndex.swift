@@ -23,21 +23,20 @@ struct HeadIndex {
 
     /// Without its CRLF.
     let startLine: Range<Int>
-    let fields: [Message.Field]
+    let lines: [HeaderLine]
     /// Where the body starts: after the empty line.
     let end: Int
     /// A value needs care before C sees it: it is folded, or has tabs or a quoted NUL.
     let needsCleaning: Bool
 
     init(of bytes: UnsafeRawBufferPointer) throws(Problem) {
-        var position = 0
         let start = try HeadIndex.lineEnd(in: bytes, from: 0)
         guard start.content > 0 else { throw .badStartLine }
         startLine = 0..<start.content
-        position = start.next
-        var fields: [Message.Field] = []
-        fields.reserveCapacity(20)
-        var needsCleaning = false
+        var position = start.next
+        var lines: [HeaderLine] = []
+        lines.reserveCapacity(20)
+        var isFolded = false
         let table = HeaderNameTable.shared
         while true {
             var line = try HeadIndex.lineEnd(in: bytes, from: position)
@@ -45,82 +44,84 @@ struct HeadIndex {
             // §7.3.1: a line that starts with white space goes on with the field before it.
             while line.next < bytes.count, bytes[line.next] == 32 || bytes[line.next] == 9 {
                 line = try HeadIndex.lineEnd(in: bytes, from: line.next)
-                needsCleaning = true
+                isFolded = true
             }
-            guard fields.count < HeadIndex.fieldLimit else { throw .tooManyFields }
-            fields.append(try HeadIndex.field(in: bytes, from: position, to: line, table: table))
+            guard lines.count < HeadIndex.fieldLimit else { throw .tooManyFields }
+            guard let found = HeadIndex.line(in: bytes, from: position, to: line, table: table) else {
+                // A line that a bare CR spoils is no line at all.
+                throw HeadText(of: bytes, upTo: line.next).hasBareLineEnd ? .badByte : .badField
+            }
+            lines.append(found)
             position = line.next
         }
         end = position + 2
-        self.fields = fields
-        let content = try HeadIndex.checkText(UnsafeRawBufferPointer(rebasing: bytes[0..<end]))
-        self.needsCleaning = needsCleaning || content == .hasControls
+        self.lines = lines
+        let text = HeadText(of: bytes, upTo: end)
+        guard !text.hasBareLineEnd else { throw .badByte }
+        if !text.isPlain { try HeadIndex.checkSlowly(UnsafeRawBufferPointer(rebasing: bytes[0..<end])) }
+        needsCleaning = isFolded || !text.isPlain
     }
 
-    private struct Line {
+    private struct LineEnd {
         /// Where its CRLF stands.
         var content: Int
         /// Where the next one starts.
         var next: Int
     }
 
-    private static func lineEnd(in bytes: UnsafeRawBufferPointer, from start: Int) throws(Problem) -> Line {
+    /// A CR elsewhere in the line is found when the whole head is looked at.
+    @inline(__always)
+    private static func lineEnd(in bytes: UnsafeRawBufferPointer, from start: Int) throws(Problem) -> LineEnd {
         guard let base = bytes.baseAddress, start < bytes.count,
             let found = memchr(base + start, 10, bytes.count - start)
         else { throw .unfinished }
         let index = UnsafeRawPointer(found) - base
-        // A bare CR or LF would be a line end to some receivers and text to others.
-        guard index > start, bytes[index - 1] == 13, memchr(base + start, 13, index - 1 - start) == nil else {
-            throw .badByte
-        }
-        return Line(content: index - 1, next: index + 1)
+        guard index > start, bytes[index - 1] == 13 else { throw .badByte }
+        return LineEnd(content: index - 1, next: index + 1)
     }
 
-    private static func field(
-        in bytes: UnsafeRawBufferPointer, from start: Int, to line: Line, table: HeaderNameTable
-    ) throws(Problem) -> Message.Field {
-        var index = start
-        while index < line.content, OctetClass.token.contains(bytes[index]) { index += 1 }
-        let nameEnd = index
-        while index < line.content, bytes[index] == 32 || bytes[index] == 9 { index += 1 }
-        guard nameEnd > start, index < line.content, bytes[index] == 58 else { throw .badField }
-        let name = table.name(of: UnsafeRawBufferPointer(rebasing: bytes[start..<nameEnd]))
-        let value = HeaderSyntax.trim(index + 1..<line.content, in: bytes)
-        return Message.Field(name: name, line: start..<line.next, value: value)
+    @inline(__always)
+    private static func line(
+        in bytes: UnsafeRawBufferPointer, from start: Int, to end: LineEnd, table: HeaderNameTable
+    ) -> HeaderLine? {
+        var colon = start
+        while colon < end.content, bytes[colon] != 58 { colon += 1 }
+        var nameEnd = colon
+        while nameEnd > start, bytes[nameEnd - 1] == 32 || bytes[nameEnd - 1] == 9 { nameEnd -= 1 }
+        guard nameEnd > start, colon < end.content else { return nil }
+        let kind = table.kind(of: start..<nameEnd, in: bytes)
+        guard kind != .other || bytes[start..<nameEnd].allSatisfy(OctetClass.token.contains) else { return nil }
+        let value = HeaderSyntax.trim(colon + 1..<end.content, in: bytes)
+        return HeaderLine(kind, line: start..<end.next, nameLength: nameEnd - start, value: value)
     }
 
-    private enum Content { case plain, hasControls }
-
-    /// ASCII without NUL and tabs is passed in steps of eight bytes; anything else is looked at byte by byte.
-    private static func checkText(_ head: UnsafeRawBufferPointer) throws(Problem) -> Content {
-        var index = 0
-        var suspicious = false
-        while index + 8 <= head.count {
-            let word = head.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-            if word & 0x8080_8080_8080_8080 != 0 || hasByteBelow10(word) {
-                suspicious = true
-                break
-            }
-            index += 8
-        }
-        while !suspicious, index < head.count {
-            if head[index] >= 128 || head[index] < 10 { suspicious = true }
-            index += 1
-        }
-        return suspicious ? try checkSlowly(head) : .plain
-    }
-
-    private static func hasByteBelow10(_ word: UInt64) -> Bool {
-        (word &- 0x0A0A_0A0A_0A0A_0A0A) & ~word & 0x8080_8080_8080_8080 != 0
-    }
-
-    private static func checkSlowly(_ head: UnsafeRawBufferPointer) throws(Problem) -> Content {
+    private static func checkSlowly(_ head: UnsafeRawBufferPointer) throws(Problem) {
         var previous: UInt8 = 0
         for byte in head {
             if byte == 0, previous != 92 { throw .badByte }
             previous = byte
         }
         guard String(validating: head, as: UTF8.self) != nil else { throw .badByte }
-        return .hasControls
+    }
+}
+
+/// What kinds of bytes a head has. Two plain loops, which the compiler turns into comparisons of sixteen bytes at a time.
+private struct HeadText {
+    /// A CR without its LF, or an LF without its CR: a line end to some receivers and text to others.
+    let hasBareLineEnd: Bool
+    /// ASCII without NUL and tabs.
+    let isPlain: Bool
+
+    init(of bytes: UnsafeRawBufferPointer, upTo end: Int) {
+        let head = UnsafeRawBufferPointer(rebasing: bytes[0..<end])
+        let afterFirst = UnsafeRawBufferPointer(rebasing: bytes[1..<end])
+        var unpaired: UInt8 = 0
+        for index in 0..<afterFirst.count {
+            unpaired |= (head[index] == 13 ? 1 : 0) ^ (afterFirst[index] == 10 ? 1 : 0)
+        }
+        var unusual: UInt8 = 0
+        for byte in head { unusual |= (byte < 10 ? 1 : 0) | byte >> 7 }
+        hasBareLineEnd = unpaired != 0 || head.last == 13
+        isPlain = unusual == 0
     }
 }

@@ -10,73 +10,80 @@ public struct HeaderNameSet: Sendable, ExpressibleByArrayLiteral {
     }
 
     public mutating func insert(_ name: HeaderName) {
-        if let ordinal = name.ordinal { bits |= 1 << UInt64(ordinal) } else { others.append(name) }
+        if let kind = name.kind { bits |= 1 << UInt64(kind.rawValue) } else { others.append(name) }
     }
 
     public func contains(_ name: HeaderName) -> Bool {
-        if let ordinal = name.ordinal { return bits & (1 << UInt64(ordinal)) != 0 }
+        if let kind = name.kind { return contains(kind) }
         return !others.isEmpty && others.contains(name)
     }
+
+    func contains(_ line: HeaderLine, in bytes: UnsafeRawBufferPointer) -> Bool {
+        if line.kind != .other { return contains(line.kind) }
+        return !others.isEmpty && others.contains(line.name(in: bytes))
+    }
+
+    private func contains(_ kind: HeaderKind) -> Bool { bits & (1 << UInt64(kind.rawValue)) != 0 }
 }
 
 extension HeaderName {
-    /// Below 64, and different for each name that has a case of its own.
-    fileprivate var ordinal: UInt8? {
+    /// Nil for a name without a case of its own.
+    var kind: HeaderKind? {
         switch self {
-        case .accept: 0
-        case .acceptEncoding: 1
-        case .acceptLanguage: 2
-        case .allow: 3
-        case .allowEvents: 4
-        case .authorization: 5
-        case .callID: 6
-        case .contact: 7
-        case .contentDisposition: 8
-        case .contentEncoding: 9
-        case .contentLanguage: 10
-        case .contentLength: 11
-        case .contentType: 12
-        case .cseq: 13
-        case .date: 14
-        case .event: 15
-        case .expires: 16
-        case .from: 17
-        case .maxForwards: 18
-        case .minExpires: 19
-        case .minSE: 20
-        case .pAssertedIdentity: 21
-        case .proxyAuthenticate: 22
-        case .proxyAuthorization: 23
-        case .proxyRequire: 24
-        case .rack: 25
-        case .reason: 26
-        case .recordRoute: 27
-        case .referTo: 28
-        case .referredBy: 29
-        case .require: 30
-        case .retryAfter: 31
-        case .route: 32
-        case .rseq: 33
-        case .server: 34
-        case .sessionExpires: 35
-        case .sessionID: 36
-        case .subject: 37
-        case .subscriptionState: 38
-        case .supported: 39
-        case .tandemLoad: 40
-        case .tandemNode: 41
-        case .tandemSession: 42
-        case .timestamp: 43
-        case .to: 44
-        case .unsupported: 45
-        case .userAgent: 46
-        case .userToUser: 47
-        case .via: 48
-        case .warning: 49
-        case .wwwAuthenticate: 50
-        case .tandemPeers: 51
-        case .tandemTakeover: 52
-        case .tandemHandover: 53
+        case .accept: .accept
+        case .acceptEncoding: .acceptEncoding
+        case .acceptLanguage: .acceptLanguage
+        case .allow: .allow
+        case .allowEvents: .allowEvents
+        case .authorization: .authorization
+        case .callID: .callID
+        case .contact: .contact
+        case .contentDisposition: .contentDisposition
+        case .contentEncoding: .contentEncoding
+        case .contentLanguage: .contentLanguage
+        case .contentLength: .contentLength
+        case .contentType: .contentType
+        case .cseq: .cseq
+        case .date: .date
+        case .event: .event
+        case .expires: .expires
+        case .from: .from
+        case .maxForwards: .maxForwards
+        case .minExpires: .minExpires
+        case .minSE: .minSE
+        case .pAssertedIdentity: .pAssertedIdentity
+        case .proxyAuthenticate: .proxyAuthenticate
+        case .proxyAuthorization: .proxyAuthorization
+        case .proxyRequire: .proxyRequire
+        case .rack: .rack
+        case .reason: .reason
+        case .recordRoute: .recordRoute
+        case .referTo: .referTo
+        case .referredBy: .referredBy
+        case .require: .require
+        case .retryAfter: .retryAfter
+        case .route: .route
+        case .rseq: .rseq
+        case .server: .server
+        case .sessionExpires: .sessionExpires
+        case .sessionID: .sessionID
+        case .subject: .subject
+        case .subscriptionState: .subscriptionState
+        case .supported: .supported
+        case .tandemHandover: .tandemHandover
+        case .tandemLoad: .tandemLoad
+        case .tandemNode: .tandemNode
+        case .tandemPeers: .tandemPeers
+        case .tandemSession: .tandemSession
+        case .tandemTakeover: .tandemTakeover
+        case .timestamp: .timestamp
+        case .to: .to
+        case .unsupported: .unsupported
+        case .userAgent: .userAgent
+        case .userToUser: .userToUser
+        case .via: .via
+        case .warning: .warning
+        case .wwwAuthenticate: .wwwAuthenticate
         case .other: nil
         }
     }

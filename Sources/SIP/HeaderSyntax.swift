@@ -138,29 +138,30 @@ enum HeaderSyntax {
         }
         return true
     }
+}
 
-    /// Whether a host as Via holds it is that address, spelled in any way.
-    static func host(_ host: String, is address: IPAddress) -> Bool {
-        if case .v4(let bits) = address { return dottedQuad(host) == bits }
-        return IPAddress(host) == address
+/// The values of one line, which commas separate (§7.3.1).
+struct ListElements {
+    private let bytes: UnsafeRawBufferPointer
+    private var rest: Range<Int>?
+    /// False when one of them was empty; nothing comes after that.
+    private(set) var areSound = true
+
+    init(of list: Range<Int>, in bytes: UnsafeRawBufferPointer) {
+        self.bytes = bytes
+        rest = list
     }
 
-    private static func dottedQuad(_ host: String) -> UInt32? {
-        var bits: UInt32 = 0
-        var part: UInt32 = 0
-        var digits = 0
-        var parts = 0
-        for byte in host.utf8 {
-            if byte &- 48 < 10, digits < 3 {
-                part = part * 10 + UInt32(byte &- 48)
-                digits += 1
-            } else if byte == 46, digits > 0, part < 256, parts < 3 {
-                bits = bits << 8 | part
-                (part, digits, parts) = (0, 0, parts + 1)
-            } else {
-                return nil
-            }
+    mutating func next() -> Range<Int>? {
+        guard let list = rest else { return nil }
+        let end = HeaderSyntax.find(HeaderSyntax.comma, in: list, of: bytes)
+        let element = HeaderSyntax.trim(list.lowerBound..<end, in: bytes)
+        rest = end < list.upperBound ? end + 1..<list.upperBound : nil
+        guard !element.isEmpty else {
+            areSound = false
+            rest = nil
+            return nil
         }
-        return parts == 3 && digits > 0 && part < 256 ? bits << 8 | part : nil
+        return element
     }
 }

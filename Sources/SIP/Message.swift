@@ -34,87 +34,112 @@ public struct Message: Sendable {
     /// Kept behind one reference: messages travel through several queues, and a copy should cost one count.
     private final class Storage: Sendable {
         let bytes: [UInt8]
-        let startLine: StartLine
-        let fields: [Field]
-        let via: [Via]
-        let from: NameAddress
-        let to: NameAddress
-        let callID: String
-        let cseq: CSeq
-        let maxForwards: Int?
-        let contacts: [NameAddress]
-        let routes: [NameAddress]
-        let recordRoutes: [NameAddress]
-        let body: Range<Int>
+        let lines: [HeaderLine]
+        let method: Method
+        let places: MessagePlaces
+        /// Nil for a plain message, whose values are made when they are asked for.
+        let eager: MessageValues?
 
         init(
-            bytes: [UInt8], startLine: StartLine, fields: [Field], via: [Via], from: NameAddress, to: NameAddress,
-            callID: String, cseq: CSeq, maxForwards: Int?, contacts: [NameAddress], routes: [NameAddress],
-            recordRoutes: [NameAddress], body: Range<Int>
+            bytes: [UInt8], lines: [HeaderLine], method: Method, places: MessagePlaces, eager: MessageValues?
         ) {
             self.bytes = bytes
-            self.startLine = startLine
-            self.fields = fields
-            self.via = via
-            self.from = from
-            self.to = to
-            self.callID = callID
-            self.cseq = cseq
-            self.maxForwards = maxForwards
-            self.contacts = contacts
-            self.routes = routes
-            self.recordRoutes = recordRoutes
-            self.body = body
+            self.lines = lines
+            self.method = method
+            self.places = places
+            self.eager = eager
         }
     }
 
     private let storage: Storage
 
-    public var bytes: [UInt8] { storage.bytes }
-    public var startLine: StartLine { storage.startLine }
-    /// Every header field line, in order.
-    public var fields: [Field] { storage.fields }
-    /// All Via values, topmost first; never empty.
-    public var via: [Via] { storage.via }
-    public var from: NameAddress { storage.from }
-    public var to: NameAddress { storage.to }
-    public var callID: String { storage.callID }
-    public var cseq: CSeq { storage.cseq }
-    /// Nil when the header is absent (old senders); 0…255 else.
-    public var maxForwards: Int? { storage.maxForwards }
-    /// Empty also for `Contact: *`, which `first(.contact)` shows.
-    public var contacts: [NameAddress] { storage.contacts }
-    public var routes: [NameAddress] { storage.routes }
-    public var recordRoutes: [NameAddress] { storage.recordRoutes }
-    /// Where the body stands in `bytes`; empty when there is none.
-    public var body: Range<Int> { storage.body }
-
-    public init(
-        bytes: [UInt8], startLine: StartLine, fields: [Field], via: [Via], from: NameAddress, to: NameAddress,
-        callID: String, cseq: CSeq, maxForwards: Int?, contacts: [NameAddress], routes: [NameAddress],
-        recordRoutes: [NameAddress], body: Range<Int>
-    ) {
-        storage = Storage(
-            bytes: bytes, startLine: startLine, fields: fields, via: via, from: from, to: to, callID: callID,
-            cseq: cseq, maxForwards: maxForwards, contacts: contacts, routes: routes, recordRoutes: recordRoutes,
-            body: body)
+    init(bytes: [UInt8], lines: [HeaderLine], method: Method, places: MessagePlaces, eager: MessageValues?) {
+        storage = Storage(bytes: bytes, lines: lines, method: method, places: places, eager: eager)
     }
 
-    public var isRequest: Bool { if case .request = startLine { true } else { false } }
+    /// Stands where there is no message, and holds no memory: a response without headers.
+    public static let absent: Message = {
+        var places = MessagePlaces()
+        places.status = 100
+        return Message(bytes: [], lines: [], method: .ack, places: places, eager: nil)
+    }()
+
+    var lines: [HeaderLine] { storage.lines }
+    var places: MessagePlaces { _read { yield storage.places } }
+    /// Nil for a plain message, all of whose places count.
+    var eager: MessageValues? { storage.eager }
+
+    public var bytes: [UInt8] { storage.bytes }
+    public var startLine: StartLine {
+        if let status { return .response(status: status, reason: read { places.reason.text(in: $0) }) }
+        guard let requestURI else { preconditionFailure("a request without a URI") }
+        return .request(method, requestURI)
+    }
+    /// Every header field line, in order.
+    public var fields: [Field] { read { bytes in lines.map { $0.field(in: bytes) } } }
+    /// All Via values, topmost first; never empty.
+    public var via: [Via] { eager?.via ?? all(.via) { PlainSyntax.via($0, of: $1) } }
+    public var from: NameAddress { eager?.from ?? read { places.from.made(from: $0) } }
+    public var to: NameAddress { eager?.to ?? read { places.to.made(from: $0) } }
+    public var callID: String { read { places.callID.text(in: $0) } }
+    public var cseq: CSeq { CSeq(places.cseqNumber, method) }
+    /// Nil when the header is absent (old senders); 0…255 else.
+    public var maxForwards: Int? { places.maxForwards }
+    /// Empty also for `Contact: *`, which `first(.contact)` shows.
+    public var contacts: [NameAddress] { eager?.contacts ?? addresses(.contact, places.contactCount) }
+    public var routes: [NameAddress] { eager?.routes ?? addresses(.route, places.routeCount) }
+    public var recordRoutes: [NameAddress] {
+        eager?.recordRoutes ?? addresses(.recordRoute, places.recordRouteCount)
+    }
+    /// Where the body stands in `bytes`; empty when there is none.
+    public var body: Range<Int> { places.body }
+
+    public var isRequest: Bool { places.status == 0 }
     /// The request's method, or for a response the method it answers.
-    public var method: Method { if case .request(let method, _) = startLine { method } else { cseq.method } }
+    public var method: Method { storage.method }
     /// Nil for a request.
-    public var status: Int? { if case .response(let status, _) = startLine { status } else { nil } }
+    public var status: Int? { isRequest ? nil : places.status }
     /// Nil for a response.
-    public var requestURI: URI? { if case .request(_, let uri) = startLine { uri } else { nil } }
+    public var requestURI: URI? {
+        guard isRequest else { return nil }
+        return eager?.requestURI ?? read { places.requestURI.made(from: $0) }
+    }
+
+    /// The message's bytes, lent for the call.
+    @inline(__always)
+    func read<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result { storage.bytes.withUnsafeBytes(body) }
+
+    private func addresses(_ kind: HeaderKind, _ count: Int) -> [NameAddress] {
+        count == 0 ? [] : all(kind) { PlainSyntax.address($0, of: $1) }
+    }
+
+    private func all<Value>(
+        _ kind: HeaderKind, _ value: (Range<Int>, UnsafeRawBufferPointer) -> Value?
+    ) -> [Value] {
+        read { bytes in
+            var result: [Value] = []
+            for line in lines where line.kind == kind {
+                var elements = ListElements(of: line.value, in: bytes)
+                while let element = elements.next() {
+                    if let made = value(element, bytes) { result.append(made) }
+                }
+            }
+            return result
+        }
+    }
 
     /// The values of all fields of that name in order, one string a line (lists are not split).
     public func values(of name: HeaderName) -> [String] {
-        fields.filter { $0.name == name }.map { text(in: $0.value) }
+        read { bytes in lines.filter { $0.isNamed(name, in: bytes) }.map { text(in: $0.value) } }
     }
 
     public func first(_ name: HeaderName) -> String? {
-        fields.first { $0.name == name }.map { text(in: $0.value) }
+        read { bytes in lines.first { $0.isNamed(name, in: bytes) }.map { text(in: $0.value) } }
+    }
+
+    func has(_ kind: HeaderKind) -> Bool {
+        for line in lines where line.kind == kind { return true }
+        return false
     }
 
     /// Folded lines come back with their line ends, replaced by single spaces.

@@ -1,5 +1,6 @@
-/// Bytes of the network → validated messages. libosip2 parses the values in memory of the parser's own that is reset
-/// after each message; lines, limits and everything that libosip2 lets pass are checked in Swift.
+/// Bytes of the network → validated messages. Plain messages are checked in Swift and their values made when they are
+/// asked for. For all others libosip2 parses the values in memory of the parser's own that is reset after each message;
+/// lines, limits and everything that libosip2 lets pass are checked in Swift.
 ///
 /// Use one parser per thread (or event loop); it may move between threads but not work on two at once.
 public final class MessageParser {
@@ -29,13 +30,19 @@ public final class MessageParser {
     /// The same without a copy of the bytes.
     public func parse(_ bytes: [UInt8], transport: Transport) throws(SIPParseError) -> Message {
         if bytes.first == 13 || bytes.first == 0 { return try parseAfterPadding(bytes, transport: transport) }
-        arena.enter()
-        defer { arena.leave() }
         // A closure with typed throws would lose its type in withUnsafeBytes; a result keeps it.
         let result = bytes.withUnsafeBytes { buffer -> Result<Message, SIPParseError> in
             do throws(SIPParseError.Problem) {
                 guard buffer.count <= MessageParser.sizeLimit else { throw .tooLarge }
-                let parsed = try ParsedMessage(parsing: buffer, in: arena)
+                let head = try HeadIndex.checked(buffer)
+                if let plain = PlainMessage(head, of: buffer, transport: transport) {
+                    return .success(
+                        Message(
+                            bytes: bytes, lines: head.lines, method: plain.method, places: plain.places, eager: nil))
+                }
+                arena.enter()
+                defer { arena.leave() }
+                let parsed = try ParsedMessage(head, of: buffer, in: arena)
                 return .success(try parsed.message(holding: bytes, transport: transport))
             } catch {
                 let problem = error

@@ -21,9 +21,9 @@ public enum MessageWriter {
     ) -> [UInt8] {
         request.bytes.withUnsafeBytes { bytes in
             Response(
-                bytes: bytes, fields: request.fields, sentBy: request.via.first?.host,
+                bytes: bytes, lines: request.lines, sentBy: request.sentBy,
                 makesDialog: request.method.makesDialog, status: status, reason: reason,
-                toTag: request.to.tag == nil ? toTag : nil, source: source, contact: contact, headers: headers,
+                toTag: request.hasToTag ? nil : toTag, source: source, contact: contact, headers: headers,
                 body: body
             ).wireBytes()
         }
@@ -37,7 +37,7 @@ public enum MessageWriter {
         guard let request = error.request else { return nil }
         return request.bytes.withUnsafeBytes { bytes in
             Response(
-                bytes: bytes, fields: request.fields, sentBy: nil, makesDialog: false, status: error.problem.status,
+                bytes: bytes, lines: request.lines, sentBy: nil, makesDialog: false, status: error.problem.status,
                 reason: error.problem.description, toTag: request.hasToTag ? nil : toTag, source: source,
                 contact: nil, headers: headers, body: nil
             ).wireBytes()
@@ -63,8 +63,8 @@ public enum MessageWriter {
 
     private struct Response: WireWritable {
         let bytes: UnsafeRawBufferPointer
-        let fields: [Message.Field]
-        let sentBy: String?
+        let lines: [HeaderLine]
+        let sentBy: IPAddress?
         let makesDialog: Bool
         let status: Int
         let reason: String?
@@ -83,8 +83,8 @@ public enum MessageWriter {
             sink.putLineEnd()
             let copiesRoute = (101...299).contains(status) && makesDialog
             var isTopVia = true
-            for field in fields {
-                switch field.name {
+            for field in lines {
+                switch field.kind {
                 case .via:
                     if isTopVia, let source {
                         ViaStamp(value: field.value, in: bytes, sentBy: sentBy, source: source)

@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// A class of characters of RFC 3261 §25.1: one bit for each ASCII character. Constants, since they are asked for every
 /// byte of a message.
 struct OctetClass: Sendable {
@@ -35,6 +41,16 @@ enum Octets {
 }
 
 extension String {
+    /// Whether these bytes are its UTF-8.
+    func isSpelled(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        utf8.withContiguousStorageIfAvailable { own in
+            guard own.count == bytes.count, let left = own.baseAddress, let right = bytes.baseAddress else {
+                return own.count == bytes.count
+            }
+            return memcmp(left, right, own.count) == 0
+        } ?? utf8.elementsEqual(bytes)
+    }
+
     /// Compares as header and parameter names do: without case, ASCII only (RFC 3261 §7.3.1).
     func equalsIgnoringCase(_ other: String) -> Bool {
         utf8.count == other.utf8.count

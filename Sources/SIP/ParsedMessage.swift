@@ -12,12 +12,13 @@ struct ParsedMessage: ~Copyable {
 
     private let bytes: UnsafeRawBufferPointer
     private let head: HeadIndex
-    private let startLine: Message.StartLine
+    private let startLine: StartLineSyntax.Line
     /// The head once more, for C: each value is ended by a NUL in its place before libosip2 reads it.
     private let text: UnsafeMutableRawPointer
 
-    init(parsing bytes: UnsafeRawBufferPointer, in arena: borrowing Arena) throws(Problem) {
-        let head = try HeadIndex.checked(bytes)
+    init(
+        _ head: HeadIndex, of bytes: UnsafeRawBufferPointer, in arena: borrowing Arena
+    ) throws(Problem) {
         let text = arena.allocate(head.end + 1)
         guard let base = bytes.baseAddress else { throw .notSIP }
         memcpy(text, base, head.end)
@@ -42,7 +43,7 @@ struct ParsedMessage: ~Copyable {
         var via: [Via] = []
         var from: NameAddress?
         var to: NameAddress?
-        var callID: String?
+        var callID: Piece?
         var cseq: CSeq?
         var maxForwards: Int?
         var contentLength: Int?
@@ -50,9 +51,9 @@ struct ParsedMessage: ~Copyable {
         var contacts: [NameAddress] = []
         var routes: [NameAddress] = []
         var recordRoutes: [NameAddress] = []
-        for field in head.fields {
-            let value = field.value
-            switch field.name {
+        for line in head.lines {
+            let value = line.value
+            switch line.kind {
             case .via:
                 try eachElement(of: value, .via) { (element) throws(Problem) in
                     via.append(try ValueSyntax.via(element, of: bytes, text: text))
@@ -66,7 +67,8 @@ struct ParsedMessage: ~Copyable {
                 to = try address(value, .to)
             case .callID:
                 guard callID == nil else { throw .repeated(.callID) }
-                callID = try ValueSyntax.callID(value, of: bytes)
+                guard ValueSyntax.isCallID(value, of: bytes) else { throw .malformed(.callID) }
+                callID = Piece(value)
             case .cseq:
                 guard cseq == nil else { throw .repeated(.cseq) }
                 cseq = try ValueSyntax.cseq(value, of: bytes)
@@ -94,12 +96,30 @@ struct ParsedMessage: ~Copyable {
         guard let to else { throw .missing(.to) }
         guard let callID else { throw .missing(.callID) }
         guard let cseq else { throw .missing(.cseq) }
-        if case .request(let method, _) = startLine, method != cseq.method { throw .methodMismatch }
-        if head.fields.count > MessageParser.fieldLimit { try checkCounts() }
+        var requestURI: URI?
+        var places = MessagePlaces()
+        switch startLine {
+        case .request(let method, let uri):
+            if method != cseq.method { throw .methodMismatch }
+            requestURI = uri
+        case .response(let status, let reason):
+            places.status = status
+            places.reason = Piece(reason)
+        }
+        if head.lines.count > MessageParser.fieldLimit { try checkCounts() }
+        places.callID = callID
+        places.cseqNumber = cseq.number
+        places.maxForwards = maxForwards
+        places.viaCount = via.count
+        places.contactCount = contacts.count
+        places.routeCount = routes.count
+        places.recordRouteCount = recordRoutes.count
+        places.body = try body(contentLength: contentLength, transport: transport)
         return Message(
-            bytes: storage, startLine: startLine, fields: head.fields, via: via, from: from, to: to, callID: callID,
-            cseq: cseq, maxForwards: maxForwards, contacts: contacts, routes: routes, recordRoutes: recordRoutes,
-            body: try body(contentLength: contentLength, transport: transport))
+            bytes: storage, lines: head.lines, method: cseq.method, places: places,
+            eager: MessageValues(
+                requestURI: requestURI, via: via, from: from, to: to, contacts: contacts, routes: routes,
+                recordRoutes: recordRoutes))
     }
 
     /// RFC 3261 §18.3: extra bytes of a datagram are ignored, missing ones are an error; on a stream the length is
@@ -117,9 +137,10 @@ struct ParsedMessage: ~Copyable {
 
     private func checkCounts() throws(Problem) {
         var counts: [HeaderName: Int] = [:]
-        for field in head.fields {
-            counts[field.name, default: 0] += 1
-            if counts[field.name, default: 0] > MessageParser.fieldLimit { throw .tooMany(field.name) }
+        for line in head.lines {
+            let name = line.name(in: bytes)
+            counts[name, default: 0] += 1
+            if counts[name, default: 0] > MessageParser.fieldLimit { throw .tooMany(name) }
         }
     }
 
@@ -139,22 +160,14 @@ struct ParsedMessage: ~Copyable {
     private func eachElement(
         of list: Range<Int>, _ name: HeaderName, _ body: (Range<Int>) throws(Problem) -> Void
     ) throws(Problem) {
-        guard !list.isEmpty, let base = bytes.baseAddress else { throw .malformed(name) }
-        if memchr(base + list.lowerBound, 44, list.count) == nil { return try body(list) }
-        var rest = list
-        while true {
-            let end = HeaderSyntax.find(HeaderSyntax.comma, in: rest, of: bytes)
-            let element = HeaderSyntax.trim(rest.lowerBound..<end, in: bytes)
-            guard !element.isEmpty else { throw .malformed(name) }
-            try body(element)
-            guard end < rest.upperBound else { return }
-            rest = end + 1..<rest.upperBound
-        }
+        var elements = ListElements(of: list, in: bytes)
+        while let element = elements.next() { try body(element) }
+        guard elements.areSound else { throw .malformed(name) }
     }
 }
 
 extension HeadIndex {
-    fileprivate static func checked(_ bytes: UnsafeRawBufferPointer) throws(SIPParseError.Problem) -> HeadIndex {
+    static func checked(_ bytes: UnsafeRawBufferPointer) throws(SIPParseError.Problem) -> HeadIndex {
         do throws(HeadIndex.Problem) {
             return try HeadIndex(of: bytes)
         } catch {

@@ -86,24 +86,24 @@ extension SIPParseError: CustomStringConvertible {
 public struct RejectedRequest: Hashable, Sendable {
     /// Via, From, To, Call-ID and CSeq lines as they came, in order.
     let bytes: [UInt8]
-    let fields: [Message.Field]
+    let lines: [HeaderLine]
     let hasToTag: Bool
 
     /// Nil for what is no request, for ACK, and where one of the lines is missing or could harm the answer.
     init?(salvaging received: UnsafeRawBufferPointer) {
-        var lines = LineCursor(bytes: received)
-        guard let start = lines.next(), RejectedRequest.isAnswerable(start, in: received) else { return nil }
+        var cursor = LineCursor(bytes: received)
+        guard let start = cursor.next(), RejectedRequest.isAnswerable(start, in: received) else { return nil }
         var bytes: [UInt8] = []
-        var fields: [Message.Field] = []
-        var found: Set<HeaderName> = []
-        while let line = lines.next(), !line.isEmpty {
+        var lines: [HeaderLine] = []
+        var found: Set<HeaderKind> = []
+        while let line = cursor.next(), !line.isEmpty {
             guard let colon = received[line].firstIndex(of: 58) else { continue }
             let nameRange = HeaderSyntax.trim(line.lowerBound..<colon, in: received)
-            let name = HeaderNameTable.shared.name(of: UnsafeRawBufferPointer(rebasing: received[nameRange]))
-            guard [.via, .from, .to, .callID, .cseq].contains(name), name == .via || !found.contains(name) else {
+            let kind = HeaderNameTable.shared.kind(of: nameRange, in: received)
+            guard [.via, .from, .to, .callID, .cseq].contains(kind), kind == .via || !found.contains(kind) else {
                 continue
             }
-            guard fields.count < MessageParser.totalFieldLimit,
+            guard lines.count < MessageParser.totalFieldLimit,
                 received[line].allSatisfy({ $0 >= 32 || $0 == 9 || $0 == 13 || $0 == 10 })
             else { return nil }
             let value = HeaderSyntax.trim(colon + 1..<line.upperBound, in: received)
@@ -111,13 +111,13 @@ public struct RejectedRequest: Hashable, Sendable {
             let offset = bytes.count - line.lowerBound
             bytes += received[line]
             bytes += [13, 10]
-            fields.append(
-                Message.Field(
-                    name: name, line: line.lowerBound + offset..<bytes.count,
+            lines.append(
+                HeaderLine(
+                    kind, line: line.lowerBound + offset..<bytes.count, nameLength: nameRange.count,
                     value: value.lowerBound + offset..<value.upperBound + offset))
-            found.insert(name)
+            found.insert(kind)
         }
-        guard found.count == 5, let to = fields.first(where: { $0.name == .to }) else { return nil }
+        guard found.count == 5, let to = lines.first(where: { $0.kind == .to }) else { return nil }
         hasToTag = bytes.withUnsafeBytes { buffer in
             var cursor = HeaderSyntax.parameters(of: to.value, in: buffer)
             while let parameter = cursor.next() {
@@ -126,7 +126,7 @@ public struct RejectedRequest: Hashable, Sendable {
             return false
         }
         self.bytes = bytes
-        self.fields = fields
+        self.lines = lines
     }
 
     /// A request line of any version whose method is not ACK, which is never answered (§17.2.1).

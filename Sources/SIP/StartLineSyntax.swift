@@ -1,10 +1,21 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// RFC 3261 §7.1 and §7.2: the request line and the status line, to the letter: single spaces, this version.
 enum StartLineSyntax {
     typealias Problem = SIPParseError.Problem
 
+    enum Line {
+        case request(Method, URI)
+        case response(status: Int, reason: Range<Int>)
+    }
+
     static func parse(
         _ line: Range<Int>, of bytes: UnsafeRawBufferPointer, text: UnsafeMutableRawPointer
-    ) throws(Problem) -> Message.StartLine {
+    ) throws(Problem) -> Line {
         if line.count >= 4, HeaderSyntax.equals(bytes, line.lowerBound..<line.lowerBound + 4, "sip/") {
             return try status(line, of: bytes)
         }
@@ -32,7 +43,7 @@ enum StartLineSyntax {
     /// A missing reason phrase is taken even where its space is missing too.
     private static func status(
         _ line: Range<Int>, of bytes: UnsafeRawBufferPointer
-    ) throws(Problem) -> Message.StartLine {
+    ) throws(Problem) -> Line {
         guard line.count >= 8, HeaderSyntax.equals(bytes, line.lowerBound..<line.lowerBound + 7, "sip/2.0") else {
             throw .version
         }
@@ -46,28 +57,25 @@ enum StartLineSyntax {
         }
         guard 100...699 ~= status else { throw .status }
         let reason = min(digits.upperBound + 1, line.upperBound)..<line.upperBound
-        if status == 200, reason.count == 2, HeaderSyntax.equals(bytes, reason, "ok") {
-            return .response(status: status, reason: "OK")
-        }
-        return .response(status: status, reason: String(decoding: bytes[reason], as: UTF8.self))
+        return .response(status: status, reason: reason)
     }
 }
 
 extension Method {
     /// A token of the wire.
     init(bytes: UnsafeRawBufferPointer) {
-        for (method, token) in Method.known where bytes.count == token.utf8CodeUnitCount {
-            if bytes.elementsEqual(UnsafeRawBufferPointer(start: token.utf8Start, count: bytes.count)) {
-                self = method
-                return
-            }
+        func names(_ token: StaticString) -> Bool {
+            guard bytes.count == token.utf8CodeUnitCount, let base = bytes.baseAddress else { return false }
+            return memcmp(base, token.utf8Start, bytes.count) == 0
         }
-        self = .other(String(decoding: bytes, as: UTF8.self))
+        if names("INVITE") {
+            self = .invite
+        } else if names("ACK") {
+            self = .ack
+        } else if names("BYE") {
+            self = .bye
+        } else {
+            self = Method(token: String(decoding: bytes, as: UTF8.self))
+        }
     }
-
-    private static let known: [(Method, StaticString)] = [
-        (.invite, "INVITE"), (.ack, "ACK"), (.bye, "BYE"), (.options, "OPTIONS"), (.cancel, "CANCEL"), (.info, "INFO"),
-        (.update, "UPDATE"), (.prack, "PRACK"), (.register, "REGISTER"), (.subscribe, "SUBSCRIBE"),
-        (.notify, "NOTIFY"), (.message, "MESSAGE"), (.refer, "REFER"), (.publish, "PUBLISH"),
-    ]
 }

@@ -220,9 +220,9 @@ enum ValueSyntax {
 
     // MARK: Values that need no C
 
-    static func callID(_ value: Range<Int>, of bytes: UnsafeRawBufferPointer) throws(Problem) -> String {
-        guard !value.isEmpty, bytes[value].allSatisfy({ $0 > 32 && $0 < 127 }) else { throw .malformed(.callID) }
-        return String(decoding: UnsafeRawBufferPointer(rebasing: bytes[value]), as: UTF8.self)
+    static func isCallID(_ value: Range<Int>, of bytes: UnsafeRawBufferPointer) -> Bool {
+        for index in value where bytes[index] <= 32 || bytes[index] >= 127 { return false }
+        return !value.isEmpty
     }
 
     /// §8.1.1.5: the number is below 2³¹.

@@ -15,12 +15,12 @@ struct ViaStamp {
 
     /// - Parameters:
     ///   - line: the value of the first Via line; its first list element is the topmost Via.
-    ///   - sentBy: the topmost Via's host.
-    init(value line: Range<Int>, in bytes: UnsafeRawBufferPointer, sentBy: String?, source: Endpoint) {
+    ///   - sentBy: the topmost Via's host, where that is an address.
+    init(value line: Range<Int>, in bytes: UnsafeRawBufferPointer, sentBy: IPAddress?, source: Endpoint) {
         self.bytes = bytes
         self.source = source
         value = HeaderSyntax.firstElement(of: line, in: bytes)
-        receivedWanted = !(sentBy.map { HeaderSyntax.host($0, is: source.address) } ?? false)
+        receivedWanted = sentBy != source.address
         var cursor = HeaderSyntax.parameters(of: value, in: bytes)
         while let parameter = cursor.next() {
             let isRport = HeaderSyntax.equals(bytes, parameter.name, "rport")
@@ -52,7 +52,7 @@ struct ViaStamp {
         }
     }
 
-    func writeLine(_ field: Message.Field, to sink: inout some ByteSink) {
+    func writeLine(_ field: HeaderLine, to sink: inout some ByteSink) {
         sink.put(UnsafeRawBufferPointer(rebasing: bytes[field.line.lowerBound..<value.lowerBound]))
         writeValue(to: &sink)
         sink.put(UnsafeRawBufferPointer(rebasing: bytes[value.upperBound..<field.line.upperBound]))

@@ -1,4 +1,4 @@
-import SIP
+@testable import SIP
 import Testing
 
 /// Messages for tests, written with plain line ends.
@@ -120,5 +120,20 @@ struct MessageParserTests {
         #expect(HeaderName("p-asserted-IDENTITY") == .pAssertedIdentity)
         #expect(HeaderName("x-thing").description == "X-Thing")
         #expect(HeaderName.userToUser.description == "User-to-User")
+    }
+
+    @Test func everyKnownNameIsFoundByItsSpelling() {
+        for name in HeaderName.known { #expect(HeaderName(name.description.uppercased()) == name) }
+    }
+
+    /// RFC 3261 §7: lines end with CRLF, and neither half stands alone.
+    @Test(arguments: [13, 10] as [UInt8]) func aBareLineEndAnywhereInTheHeadIsRefused(byte: UInt8) throws {
+        let bytes = Array(invite.replacing("\n", with: "\r\n").utf8)
+        let head = try MessageParser().parse(bytes, transport: .udp).body.lowerBound
+        for place in 1..<head - 1 {
+            var spoiled = bytes
+            spoiled.insert(byte, at: place)
+            #expect(throws: SIPParseError.self) { try MessageParser().parse(spoiled, transport: .udp) }
+        }
     }
 }

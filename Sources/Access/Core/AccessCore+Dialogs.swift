@@ -47,8 +47,8 @@ extension AccessCore {
     /// each time it comes, or dropped.
     mutating func forwardACK(_ ack: Message, _ flow: Flow) {
         // What was refused without a transaction is acknowledged to a tag of this node's.
-        if let tag = ack.to.tag, isOwnTag(tag) { return }
-        guard proxy.validate(ack) == nil, let route = proxy.route(ack), ack.to.tag != nil else {
+        if ack.toTag(startsWith: ownTagPrefix) { return }
+        guard proxy.validate(ack) == nil, let route = proxy.route(ack), ack.hasToTag else {
             return counters.count(.stray)
         }
         guard case .to(let center, var outbound, _) = dialogTarget(ack, flow, route).target else {
@@ -70,20 +70,12 @@ extension AccessCore {
         send(bytes, outbound)
     }
 
-    private func isOwnTag(_ tag: String) -> Bool {
-        tag.utf8.starts(with: settings.identity.name.utf8) && tag.utf8.starts(with: ownTag("").utf8)
-    }
-
     /// Where a request inside a dialog goes, and whether it comes from a center.
     private mutating func dialogTarget(
         _ request: Message, _ flow: Flow, _ route: RequestRoute
     ) -> (target: Target, isFromCenter: Bool) {
         // Most name their center, and then it does not matter who sent them, unless a token says more.
-        if !route.ownRoutes.contains(where: { $0.parameters[parameter: "t"] != nil }),
-            let target = namedCenter(route.nextHop)
-        {
-            return (target, false)
-        }
+        if !route.hasToken, let target = namedCenter(route.hop) { return (target, false) }
         return isFromCenter(request, flow)
             ? (callerTarget(request, route), true) : (centerTarget(request, route), false)
     }
@@ -91,9 +83,9 @@ extension AccessCore {
     // MARK: Towards centers
 
     /// The live center that a URI names.
-    private func namedCenter(_ hop: URI) -> Target? {
-        guard let endpoint = hop.endpoint, let center = chooser.liveCenter(at: endpoint) else { return nil }
-        guard let transport = hop.wantedTransport else {
+    private func namedCenter(_ hop: Hop?) -> Target? {
+        guard let hop, let endpoint = hop.endpoint, let center = chooser.liveCenter(at: endpoint) else { return nil }
+        guard let transport = hop.transport else {
             return .refused(480, .address, phrase: "Transport Not Spoken")
         }
         if transport == .tcp, let outbound = listeners.flow(to: endpoint, by: .tcp, preferring: nil) {
@@ -109,12 +101,11 @@ extension AccessCore {
     /// To tag, if that incarnation lives; else a live one by the Call-ID, which finds the session in the store.
     /// Never anything but a center: this node relays nothing else from outside.
     private mutating func centerTarget(_ request: Message, _ route: RequestRoute) -> Target {
-        let hop = route.nextHop
-        if let target = namedCenter(hop) { return target }
+        if let target = namedCenter(route.hop) { return target }
         let node = request.to.tag.flatMap { $0.utf8.contains(46) ? NodeTag($0) : nil }
         let owner = node.flatMap { chooser.liveCenter(named: $0.node, incarnation: $0.incarnation) }
         // A dialog that no center made, at an address that is not ours, would be somebody else's.
-        guard owner != nil || node != nil || isOurs(hop) || isCenter(hop) else {
+        guard owner != nil || node != nil || isOurs(route.hop) || isCenter(route.hop) else {
             return .refused(403, .relay, phrase: "Not Served Here")
         }
         guard let center = owner ?? chooser.center(hashing: request.callID, now: now),
@@ -135,14 +126,15 @@ extension AccessCore {
             }
             return .to(nil, flow, hasToken: true)
         }
-        let hop = route.nextHop
-        guard !proxy.isOwn(hop) else { return .refused(482, .loop, phrase: nil) }
-        guard let endpoint = hop.endpoint else { return .refused(480, .address, phrase: "No Numeric Address") }
-        guard let transport = hop.wantedTransport else {
+        if let hop = route.hop, proxy.isOwn(hop) { return .refused(482, .loop, phrase: nil) }
+        guard let hop = route.hop, let endpoint = hop.endpoint else {
+            return .refused(480, .address, phrase: "No Numeric Address")
+        }
+        guard let transport = hop.transport else {
             return .refused(480, .address, phrase: "Transport Not Spoken")
         }
         let preferred = route.ownRoutes.last.flatMap { own in
-            own.wantedTransport == transport ? listeners.listener(named: own, transport: transport) : nil
+            Hop(own)?.transport == transport ? listeners.listener(named: own, transport: transport) : nil
         }
         guard let flow = listeners.flow(to: endpoint, by: transport, preferring: preferred) else {
             return .refused(480, .address, phrase: "No Listener Of That Family")

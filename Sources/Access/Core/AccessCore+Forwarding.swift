@@ -39,7 +39,7 @@ extension AccessCore {
     /// A caller that is not where its Contact says, or that came by a connection, is reached only by the flow it came
     /// by; that is sealed into Record-Route. Most are plain UDP phones and need none.
     private func callerToken(_ request: Message, _ flow: Flow) -> String? {
-        guard let hop = request.recordRoutes.first?.uri ?? request.contacts.first?.uri else { return nil }
+        guard let hop = request.senderHop else { return nil }
         if flow.transport == .udp, hop.endpoint == flow.remote { return nil }
         return tokens.token(for: flow)
     }
@@ -68,9 +68,8 @@ extension AccessCore {
         guard forwards[place].attempts < settings.attempts else { return nil }
         switch forwards[place].purpose {
         case .line:
-            return chooser.choose(
-                line: forwards[place].route?.requestURI.user ?? "",
-                caller: forwards[place].request.from.uri.user ?? "", excluding: forwards[place].tried, now: now)
+            let (line, caller) = namesForChoice(place)
+            return chooser.choose(line: line, caller: caller, excluding: forwards[place].tried, now: now)
         case .dialog:
             // Only a center that died is a reason to ask another one about a dialog.
             guard !forwards[place].endedByResponse,
@@ -80,6 +79,12 @@ extension AccessCore {
             return center
         case .caller: return nil
         }
+    }
+
+    /// Who is called and who calls, where the policy asks for it: most choose by weight or load alone.
+    private func namesForChoice(_ place: Int) -> (line: String, caller: String) {
+        guard choiceNeedsNames else { return ("", "") }
+        return (forwards[place].route?.requestURI.user ?? "", forwards[place].request.from.uri.user ?? "")
     }
 
     /// Sends the request to a target as a new branch.

@@ -21,7 +21,7 @@ extension AccessCore {
         // While there is room a refusal gets a transaction, so that repetitions are matched. In a flood it gets none,
         // or one source would take the room of all.
         guard transactions.serverCount > settings.transactionLimit / 4, request.method == .invite,
-            request.to.tag == nil
+            !request.hasToTag
         else { return true }
         switch limiter.admit(flow.remote.address, now: now) {
         case .admitted:
@@ -49,7 +49,7 @@ extension AccessCore {
             return reject(request, id, flow, rejection.status, reason, headers: rejection.headers)
         }
         guard let route = proxy.route(request) else { return reject(request, id, flow, 400, .malformed) }
-        if request.to.tag != nil {
+        if request.hasToTag {
             forwardInDialog(request, id, flow, route)
         } else {
             takeNew(request, id, flow, route)
@@ -62,8 +62,8 @@ extension AccessCore {
             // §16.4 leaves other domains to the proxy's policy; this one's is never to be a relay.
             return reject(request, id, flow, 403, .relay, phrase: "Not Served Here")
         }
-        if route.requestURI.scheme == .sips { return reject(request, id, flow, 416, .address) }
-        let isForLine = route.requestURI.user.map { !$0.isEmpty } ?? false
+        if route.hop?.isSecure ?? false { return reject(request, id, flow, 416, .address) }
+        let isForLine = route.namesUser
         switch request.method {
         case .invite:
             guard isForLine else { return reject(request, id, flow, 404, .address) }
@@ -98,24 +98,20 @@ extension AccessCore {
 
     /// Whether the Request-URI, or the last hop that is left of the Routes, means this node or one of the centers.
     private func isLineAddress(_ route: RequestRoute) -> Bool {
-        guard route.routes.isEmpty else { return isCenter(route.nextHop) }
-        let uri = route.requestURI
-        if uri.scheme == .tel { return true }
-        return isOurs(uri) || isCenter(uri)
+        guard !route.hasRoutes else { return isCenter(route.hop) }
+        guard let hop = route.hop else { return route.requestURI.scheme == .tel }
+        return isOurs(hop) || isCenter(hop)
     }
 
     /// Without a port, a URI that has one of our hosts means us, whatever port we listen on.
-    func isOurs(_ uri: URI) -> Bool {
-        if proxy.isOwn(uri) { return true }
-        guard uri.port == nil, uri.scheme == .sip else { return false }
-        return settings.udp.contains { listener in
-            var named = uri
-            named.port = listener.port
-            return proxy.isOwn(named)
-        }
+    func isOurs(_ hop: Hop?) -> Bool {
+        guard let hop else { return false }
+        if proxy.isOwn(hop) { return true }
+        guard hop.port == nil, !hop.isSecure else { return false }
+        return settings.udp.contains { proxy.isOwn(hop.host, port: $0.port) }
     }
 
-    func isCenter(_ uri: URI) -> Bool { uri.endpoint.map { chooser.center(at: $0) != nil } ?? false }
+    func isCenter(_ hop: Hop?) -> Bool { hop?.endpoint.map { chooser.center(at: $0) != nil } ?? false }
 
     /// Whether a request comes from a center: from where it takes SIP, or from a trusted address with a tag that a
     /// center makes.

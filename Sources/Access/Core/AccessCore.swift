@@ -13,6 +13,10 @@ public struct AccessCore: Sendable {
     public let settings: AccessSettings
     let listeners: Listeners
     let tokens: FlowTokens
+    /// What this incarnation's own tags begin with.
+    let ownTagPrefix: [UInt8]
+    /// Whether lines or callers have centers of their own.
+    let choiceNeedsNames: Bool
     var transactions: TransactionLayer
     var proxy: ProxyCore
     var chooser: RouteChooser
@@ -59,6 +63,8 @@ public struct AccessCore: Sendable {
         self.settings = settings
         self.tokens = tokens
         listeners = Listeners(settings)
+        ownTagPrefix = Array("\(settings.identity).".utf8)
+        choiceNeedsNames = !settings.routing.lines.isEmpty || settings.routing.policy == .hash
         random = SeededRandom(seed: seed)
         let half = max(1, settings.transactionLimit / 2)
         transactions = TransactionLayer(

@@ -72,10 +72,7 @@ struct Forward: Sendable {
 
     /// Stands in unused places and holds no memory.
     static let vacant = Forward(
-        Message(
-            bytes: [], startLine: .response(status: 100, reason: ""), fields: [], via: [],
-            from: NameAddress(uri: URI(host: "")), to: NameAddress(uri: URI(host: "")), callID: "",
-            cseq: CSeq(0, .ack), maxForwards: nil, contacts: [], routes: [], recordRoutes: [], body: 0..<0),
+        .absent,
         from: Flow(transport: .udp, remote: Endpoint(.v4(0), port: 0)), server: nil,
         route: nil, purpose: .dialog, firstResponse: nil, now: .zero)
 }

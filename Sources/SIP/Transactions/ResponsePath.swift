@@ -7,9 +7,14 @@ extension Flow {
     /// it came from when the client asked for that by `rport`, else at the port of sent-by, 5060 by default.
     /// `maddr` is not followed: it would let a sender point our responses at a third party.
     public func responseFlow(for via: Via) -> Flow {
-        guard transport == .udp, via.rport == .absent else { return self }
+        responseFlow(rport: via.rport, port: via.port ?? 0)
+    }
+
+    /// - Parameter port: of sent-by; 0 for none.
+    func responseFlow(rport: Via.ReturnPort, port: UInt16) -> Flow {
+        guard transport == .udp, rport == .absent else { return self }
         var flow = self
-        flow.remote.port = via.port ?? 5060
+        flow.remote.port = port == 0 ? 5060 : port
         return flow
     }
 }

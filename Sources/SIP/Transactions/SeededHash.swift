@@ -12,16 +12,17 @@ struct SeededHash {
 
     mutating func combine(_ text: String) {
         var text = text
-        text.withUTF8 { bytes in
-            let bytes = UnsafeRawBufferPointer(bytes)
-            var offset = 0
-            while offset + 8 <= bytes.count {
-                combine(bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-                offset += 8
-            }
-            var tail = UInt64(truncatingIfNeeded: bytes.count) << 56
-            for index in offset..<bytes.count { tail = tail ^ (UInt64(bytes[index]) << UInt64(8 * (index - offset))) }
-            combine(tail)
+        text.withUTF8 { combine(UnsafeRawBufferPointer($0)) }
+    }
+
+    mutating func combine(_ bytes: UnsafeRawBufferPointer) {
+        var offset = 0
+        while offset + 8 <= bytes.count {
+            combine(bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            offset += 8
         }
+        var tail = UInt64(truncatingIfNeeded: bytes.count) << 56
+        for index in offset..<bytes.count { tail = tail ^ (UInt64(bytes[index]) << UInt64(8 * (index - offset))) }
+        combine(tail)
     }
 }

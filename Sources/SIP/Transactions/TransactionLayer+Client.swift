@@ -150,7 +150,7 @@ extension TransactionLayer {
         ClientTransactionID(slot: slot, generation: clients.generation(of: slot), context: clients[slot].context)
     }
 
-    private func hash(branch: String, method: Method) -> UInt64 {
+    private func hash(branch: UnsafeRawBufferPointer, method: Method) -> UInt64 {
         var hash = SeededHash(seed: seed)
         hash.combine(branch)
         hash.combine(method.hashCode)
@@ -158,10 +158,12 @@ extension TransactionLayer {
     }
 
     private func findClient(of message: borrowing Message) -> UInt32? {
-        let vias = message.via
-        guard !vias.isEmpty, let branch = vias[0].branch else { return nil }
-        let method = message.cseq.method
-        return clients.find(hash(branch: branch, method: method)) { $0.branch == branch && $0.method == method }
+        let method = message.method
+        return message.withTopVia { via in
+            clients.find(hash(branch: via.branch, method: method)) { record in
+                record.method == method && record.branch.isSpelled(via.branch)
+            }
+        }
     }
 
     // MARK: Beginning and ending
@@ -169,9 +171,11 @@ extension TransactionLayer {
     private mutating func begin(
         _ record: consuming ClientRecord, _ now: MonotonicTime, _ outputs: inout [TransactionOutput]
     ) -> ClientTransactionID? {
-        let hash = hash(branch: record.branch, method: record.method)
+        var branch = record.branch
+        let method = record.method
+        let key = branch.withUTF8 { hash(branch: UnsafeRawBufferPointer($0), method: method) }
         let isInvite = record.method == .invite
-        guard let slot = clients.insert(record, hash: hash) else { return nil }
+        guard let slot = clients.insert(record, hash: key) else { return nil }
         if firstPending != .max { clients[firstPending].previousPending = slot }
         clients[slot].nextPending = firstPending
         clients[slot].isPending = true

@@ -74,7 +74,7 @@ extension TransactionLayer {
         case .ack:
             // §17.2.3: "The method of the request matches the one that created the transaction, except for ACK,
             // where the method of the request that created the transaction is INVITE."
-            guard let slot = findServer(ServerKey(message, method: .invite, seed: seed)) else {
+            guard let slot = findServer(ServerIdentity(message, method: .invite)) else {
                 outputs.append(.ack(message, flow))
                 return
             }
@@ -83,17 +83,18 @@ extension TransactionLayer {
             if outcome.ends { endServer(slot, &outputs) }
         case .invite, .cancel, .bye, .options, .info, .update, .prack, .register, .subscribe, .notify, .message,
             .refer, .publish, .other:
-            let key = ServerKey(message, method: method, seed: seed)
-            if let slot = findServer(key) {
+            let identity = ServerIdentity(message, method: method)
+            let hash = identity.hash(seed: seed)
+            if let slot = servers.find(hash, where: { $0.identity == identity }) {
                 repeatRequest(slot, now, &outputs)
-            } else if let id = insertServer(key, for: message, flow) {
+            } else if let id = insertServer(identity, hash, for: message, flow) {
                 guard method == .cancel else {
                     outputs.append(.request(id, message, flow))
                     return
                 }
                 // §9.2: the transaction that a CANCEL is for is found "assuming the request method is anything but
                 // CANCEL or ACK"; only an INVITE can still be influenced by it.
-                let invite = findServer(ServerKey(message, method: .invite, seed: seed)).map {
+                let invite = findServer(ServerIdentity(message, method: .invite)).map {
                     ServerTransactionID(slot: $0, generation: servers.generation(of: $0))
                 }
                 outputs.append(.cancel(id, invite: invite, message, flow))
@@ -126,21 +127,20 @@ extension TransactionLayer {
 
     // MARK: Finding
 
-    private func findServer(_ key: ServerKey) -> UInt32? {
-        servers.find(key.hash) { $0.identity == key.identity }
+    private func findServer(_ identity: ServerIdentity) -> UInt32? {
+        servers.find(identity.hash(seed: seed)) { $0.identity == identity }
     }
 
     private mutating func insertServer(
-        _ key: consuming ServerKey, for message: borrowing Message, _ flow: Flow
+        _ identity: consuming ServerIdentity, _ hash: UInt64, for message: borrowing Message, _ flow: Flow
     ) -> ServerTransactionID? {
         let isReliable = flow.transport.isReliable
-        let vias = message.via
-        let hash = key.hash
+        let isInvite = identity.method == .invite
         let record = ServerRecord(
-            machine: key.identity.method == .invite
+            machine: isInvite
                 ? .invite(InviteServerTransaction(isReliable: isReliable))
                 : .nonInvite(NonInviteServerTransaction(isReliable: isReliable)),
-            responseFlow: vias.isEmpty ? flow : flow.responseFlow(for: vias[0]), identity: key.identity)
+            responseFlow: message.withTopVia { flow.responseFlow(rport: $0.rport, port: $0.port) }, identity: identity)
         return servers.insert(record, hash: hash).map {
             ServerTransactionID(slot: $0, generation: servers.generation(of: $0))
         }

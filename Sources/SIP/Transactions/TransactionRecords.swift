@@ -19,7 +19,7 @@ struct ServerRecord: TransactionRecord {
     static var vacant: ServerRecord {
         ServerRecord(
             machine: .nonInvite(NonInviteServerTransaction(isReliable: true)), responseFlow: .nowhere,
-            identity: ServerIdentity(branch: "", host: "", port: 0, method: .ack))
+            identity: .vacant)
     }
 }
 
