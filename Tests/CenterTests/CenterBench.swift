@@ -27,8 +27,15 @@ final class CenterBench {
     var now = Moment(monotonic: .zero, wall: WallTime(milliseconds: 1_770_000_000_000))
     var storeMode = StoreMode.answers
     /// What the store says to a request instead of `.done`.
+    /// The shared store's bank runs what it is asked and answers at once.
+    var bankAnswers = true
     var replies: (StoreRequest) -> StoreReply? = { _ in nil }
+    /// Answers that are on their way for as long as a test wants.
+    var holdsBack: (StorePurpose) -> Bool = { _ in false }
+    private(set) var heldBack: [StorePurpose] = []
     var hasPorts = true
+    /// A store that centers share; what it answers is right.
+    let shared: SharedStore?
 
     private(set) var sent: [Sent] = []
     private(set) var actions: [CenterAction] = []
@@ -44,14 +51,19 @@ final class CenterBench {
     private var mustBeSound = true
     private let parser = MessageParser()
 
-    init(seed: UInt64 = 1, change: (inout CenterSettings) -> Void = { _ in }) throws {
+    init(
+        seed: UInt64 = 1, shared: SharedStore? = nil, change: (inout CenterSettings) -> Void = { _ in }
+    ) throws {
         var settings = try Self.settings()
         change(&settings)
+        self.shared = shared
         core = CenterCore(settings: settings, seed: seed)
     }
 
     static let identity = NodeIdentity(name: "center-a", incarnation: "k3f9x2")
     static let nextIdentity = NodeIdentity(name: "center-a", incarnation: "k3f9x3")
+
+    static let menu = try? shipped.get().menu
 
     static func settings() throws -> CenterSettings {
         let voices = Voices(catalogue: try shipped.get().catalogue, music: ClipID(rawValue: 1)) { _, _ in
@@ -152,13 +164,23 @@ final class CenterBench {
             return [.mediaOpened(call, Endpoint(.v4(0x0A00_0001), port: nextPort))]
         case .store(let request, let purpose):
             requests.append(request)
+            let wanted = replies(request)
+            let reply = storeMode == .answers && wanted == nil ? shared?.perform(request, at: now) : nil
             guard purpose != .nothing else { break }
+            if holdsBack(purpose) {
+                heldBack.append(purpose)
+                break
+            }
             switch storeMode {
-            case .answers: return [.stored(purpose, replies(request) ?? .done)]
+            case .answers: return [.stored(purpose, wanted ?? reply ?? .done)]
             case .away: return [.stored(purpose, .unavailable(StoreTrouble(.locked, "away")))]
             case .silent: unanswered.append((request, purpose))
             }
-        case .bank(let call, let id, let operation, let write): bank.append((call, id, operation, write))
+        case .bank(let call, let id, let operation, let write):
+            bank.append((call, id, operation, write))
+            if bankAnswers, let outcome = shared?.perform(operation, under: write, at: now) {
+                return [.bank(call, id, outcome)]
+            }
         case .renewIdentity(let dead): renewals.append(dead)
         case .note(let note): notes.append(note)
         }
@@ -239,6 +261,7 @@ final class CenterBench {
 
     // Not by way of `core`: a failed expectation would print all of it.
     var callCount: Int { core.callCount }
+    var call: Call? { lastCall.flatMap { core.calls[$0] } }
     var isIdle: Bool { core.isIdle }
     var timerCount: Int { core.timers.count }
     var serverTransactions: Int { core.transactions.serverCount }

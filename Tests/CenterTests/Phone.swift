@@ -9,7 +9,8 @@ final class Phone {
     static let flow = Flow(transport: .udp, remote: Endpoint(.v4(0xC000_0205), port: 5060))
     static let master = Flow(transport: .udp, remote: Endpoint(.v4(0x0A00_0009), port: 5070))
 
-    let bench: CenterBench
+    /// The center that its requests reach.
+    var bench: CenterBench
     let callID: String
     var flow: Flow
     var cseq: UInt32 = 1
@@ -106,6 +107,13 @@ final class Phone {
     func answer(_ status: Int, headers: [String] = [], body: String = "") throws {
         let request = try #require(bench.sent.last { $0.message.isRequest && $0.message.method != .ack }?.message)
         try send(reply(status, to: request, headers: headers, body: body))
+    }
+
+    /// Answers the re-INVITE that the center sent last.
+    func answerInvite(_ status: Int = 200, headers: [String] = [], body: String? = nil) throws {
+        let request = try #require(bench.requestsSent(.invite).last?.message)
+        let accepted = status < 300 ? Phone.sdp(version: 2) : ""
+        try send(reply(status, to: request, headers: headers, body: body ?? accepted))
     }
 
     func reply(_ status: Int, to request: Message, headers: [String] = [], body: String = "") throws -> String {

@@ -82,6 +82,12 @@ struct Call: Sendable {
     var isDirty = false
     /// Another center had the call before, and its caller is not settled here yet.
     var takeover: Takeover?
+    /// On its way to a peer.
+    var handover: Handover?
+    /// Peers that would not have it.
+    var refusedBy: Set<String> = []
+    /// What the bank has not answered yet.
+    var bankBusy: OperationCall?
 
     /// The session's row in the store, as far as this node knows.
     enum Row: Equatable, Sendable {
@@ -139,6 +145,8 @@ enum CallTimer: Hashable, Sendable {
     case invitePatience
     /// The next step of a takeover.
     case takeover
+    /// The store or a peer does not answer in a handover.
+    case handover
     /// The bank is asked again what became of an operation.
     case doubt
     /// The store was away: what it lacks is handed in again.
@@ -152,4 +160,8 @@ enum CenterTimer: Sendable {
     case unwrittenRecords
     /// What nobody took of a dead incarnation's sessions is anybody's.
     case takeover(NodeIdentity)
+    /// A look for calls that can be given to peers.
+    case giving
+    /// A call that a peer gave is heard here: it may let go.
+    case incoming(SessionID)
 }

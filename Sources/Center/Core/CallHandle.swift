@@ -59,6 +59,14 @@ struct CallTable: Sendable {
         return handle
     }
 
+    /// A copy, for who only looks.
+    subscript(handle: CallHandle) -> Call? {
+        guard Int(handle.slot) < slots.count, slots[Int(handle.slot)].generation == handle.generation else {
+            return nil
+        }
+        return slots[Int(handle.slot)].call
+    }
+
     /// The call that goes on with a session here.
     func find(_ session: SessionID) -> CallHandle? { bySession[session] }
 

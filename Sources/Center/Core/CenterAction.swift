@@ -49,6 +49,10 @@ public enum StorePurpose: Hashable, Sendable {
     case heads(of: NodeIdentity)
     case claim(SessionID, dead: NodeIdentity)
     case menu(hash: String)
+    /// A step of a call's way to a peer.
+    case handover(CallHandle)
+    /// The row of a call that a peer gives.
+    case incoming(SessionID)
     /// What became of a bank operation.
     case outcome(CallHandle, OperationCall)
     /// Which checkpoint formats the living read.
@@ -73,6 +77,8 @@ public enum CenterNote: Hashable, Sendable {
     case menuAnomaly(String)
     /// A call of another center goes on here; the time since the fence, or since the handover began.
     case tookOver(SessionID, after: Duration)
+    /// A call of this node goes on at a peer.
+    case handedOver(SessionID)
     /// Its record says `lost`, or it is left to others.
     case takeoverFailed(SessionID, reason: String)
 }

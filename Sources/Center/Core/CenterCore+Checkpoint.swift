@@ -41,7 +41,7 @@ extension CenterCore {
     mutating func saveIfDirty(_ call: inout Call) {
         guard call.row != .none else { return }
         handInTimeline(of: &call)
-        guard call.isDirty, call.isAnswered, call.timers[.save] == nil else { return }
+        guard call.isDirty, call.isAnswered, call.timers[.save] == nil, call.handover == nil else { return }
         switch call.row {
         case .none, .opening: break
         case .refused: open(&call)
@@ -74,6 +74,10 @@ extension CenterCore {
         case .menu(let hash): loaded(hash, reply)
         case .outcome(let handle, let operation): withCall(handle) { $0.outcomeKnown(operation, reply, in: &$1) }
         case .formats: learnFormats(reply)
+        case .handover(let handle):
+            withCall(handle) { $0.handoverStored(&$1, reply) }
+            giveMore()
+        case .incoming(let session): incomingFound(session, reply)
         }
     }
 
@@ -82,7 +86,7 @@ extension CenterCore {
         switch purpose {
         case .opening(let handle), .checkpoint(let handle), .inviting(let handle):
             calls.owner(of: handle) == settings.identity
-        case .nothing, .ending, .heads, .claim, .menu, .outcome, .formats: false
+        case .nothing, .ending, .heads, .claim, .menu, .outcome, .formats, .handover, .incoming: false
         }
     }
 

@@ -20,6 +20,7 @@ extension CenterCore {
         case .invitePatience:
             goOn(&call)
             launchInvite(&call)
+        case .handover: handoverOverdue(&call)
         case .takeover: inviteAgain(&call)
         case .doubt: askAgain(&call)
         case .longestCall: hangUp(&call, .limit, "the longest time a call may last is over")
@@ -108,7 +109,9 @@ extension CenterCore {
         note(.end, "\(kind.rawValue): \(detail)", in: &call)
         handInTimeline(of: &call)
         actions.append(.note(.ended(kind)))
-        write(call.record.closed(kind, at: now.wall), under: call.ownership)
+        // A call on its way to a peer ends under the peer's right, which then finds nothing to go on with.
+        let given = call.handover.flatMap { $0.isGiven ? $0.right : nil }
+        write(call.record.closed(kind, at: now.wall), under: given ?? call.ownership)
     }
 
     /// The session is another node's, or this one is dead to the others: it goes on there, so no BYE and no record
@@ -120,12 +123,13 @@ extension CenterCore {
         dismantle(&call)
     }
 
-    private mutating func dismantle(_ call: inout Call) {
+    mutating func dismantle(_ call: inout Call) {
         actions.append(.media(call.handle, .close))
         for token in call.timers.values { timers.cancel(token) }
         call.timers = [:]
         if let invite = call.invite { ringing[invite.transaction] = nil }
         resuming.remove(call.handle)
+        giving.remove(call.handle)
         call.menu = nil
         call.isOver = true
     }

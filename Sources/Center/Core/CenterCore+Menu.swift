@@ -84,7 +84,8 @@ extension CenterCore {
     }
 
     mutating func press(_ digit: Digit, in call: inout Call) {
-        guard let key = KeypadDigit(ascii: digit.ascii) else { return }
+        // They are the peer's to hear, which passes over the first second.
+        guard call.handover?.isGiven != true, let key = KeypadDigit(ascii: digit.ascii) else { return }
         drive(.digit(key), in: &call)
     }
 
@@ -93,7 +94,8 @@ extension CenterCore {
     private mutating func ask(_ operation: MenuOperation, in call: inout Call) -> MenuEvent? {
         call.operation = (operation.call, operation.name)
         // Without a row in the store there is no right under which money could move (TAKEOVER.md, Money).
-        guard call.isStored, let request = BankOperation(operation, in: call, random: &random) else {
+        guard call.isStored, call.handover == nil, let request = BankOperation(operation, in: call, random: &random)
+        else {
             note(.bank, "\(operation.name): unavailable", in: &call)
             return .operationResult(operation.call, name: "unavailable")
         }
@@ -103,12 +105,14 @@ extension CenterCore {
             write.checkpoint.menu?.pendingOperation?.phase = .executed
             call.operationPhase = (id, .submitted)
         }
+        call.bankBusy = operation.call
         actions.append(.bank(call.handle, operation.call, request, under: write))
         return nil
     }
 
     /// The bank's answer. A late one, to which the menu listens no more, is in the timeline all the same.
     mutating func bankAnswered(_ operation: OperationCall, _ outcome: BankOutcome, in call: inout Call) {
+        if call.bankBusy == operation { call.bankBusy = nil }
         if outcome == .notOwner { return dropWithoutOwnership(&call) }
         let name = call.operation.flatMap { $0.call == operation ? $0.name : nil } ?? "earlier operation"
         if call.operation?.call == operation, call.operationPhase?.phase == .submitted {

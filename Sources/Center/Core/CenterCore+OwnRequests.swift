@@ -125,6 +125,7 @@ extension CenterCore {
         withCall(handle) { core, call in
             switch response.cseq.method {
             case .invite: core.concludeReinvite(response, status, id, in: &call)
+            case .options: return core.offerAnswered(status, id, in: &call)
             case .update: if (200...299).contains(status) { call.dialog.refreshTarget(from: response) }
             default: return
             }
@@ -177,6 +178,7 @@ extension CenterCore {
     mutating func requestFailed(_ id: ClientTransactionID, status: Int) {
         if let bye = parting.remove(id) { return sayAgain(bye, after: status) }
         withCall(CallHandle(rawValue: id.context)) { core, call in
+            if call.handover?.offer == id { return core.offerAnswered(status, id, in: &call) }
             if call.reinvite == id {
                 call.reinvite = nil
                 call.negotiation.abandonOffer()

@@ -68,7 +68,13 @@ extension CenterCore {
         {
             keep(definition)
         }
-        for claimed in waitingForMenu.removeValue(forKey: hash) ?? [] { rebuild(claimed) }
+        for claimed in waitingForMenu.removeValue(forKey: hash) ?? [] {
+            rebuild(claimed)
+            let session = claimed.stored.checkpoint.session
+            if incoming[session] != nil, calls.find(session) != nil {
+                timers.schedule(.incoming(session), at: now.monotonic + Handover.answerDelay)
+            }
+        }
     }
 
     /// A menu that calls may still be in, here or at a center that may die.
@@ -85,7 +91,10 @@ extension CenterCore {
         do throws(RebuildFailure) {
             try begin(claimed)
         } catch {
-            actions.append(.note(.takeoverFailed(claimed.stored.checkpoint.session, reason: error.description)))
+            let session = claimed.stored.checkpoint.session
+            actions.append(.note(.takeoverFailed(session, reason: error.description)))
+            // The peer has the call yet.
+            if claimed.ground == .handover { return answerHandover(of: session, 503) }
             close(claimed, .lost, at: now.wall, error.description)
         }
     }

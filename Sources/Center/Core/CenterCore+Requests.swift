@@ -43,7 +43,10 @@ extension CenterCore {
 
     /// Load and state for the master, capabilities for everybody (RFC 3261 §11.2).
     private mutating func answerOPTIONS(_ request: Message, _ id: ServerTransactionID, _ flow: Flow) {
-        if trusts(flow) { heed(request) }
+        if trusts(flow) {
+            if let value = request.first(.tandemHandover) { return receiveHandover(request, value, id, flow) }
+            heed(request)
+        }
         let notice = NodeNotice(node: settings.identity.name, incarnation: settings.identity.incarnation)
         let headers: [(HeaderName, String)] =
             Self.agent.capabilities + [

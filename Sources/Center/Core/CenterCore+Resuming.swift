@@ -33,6 +33,7 @@ extension CenterCore {
     /// There are none now: a call that ends gives some back.
     mutating func mediaMissing(_ call: inout Call) {
         guard let takeover = call.takeover else { return }
+        if takeover.ground == .handover { return refuseHandover(of: &call) }
         guard takeover.mediaTries < Takeover.mediaTryLimit else {
             return hangUp(&call, .lost, "no ports for its audio")
         }
@@ -75,6 +76,7 @@ extension CenterCore {
         guard let takeover = call.takeover, takeover.step == .resumed, !takeover.needsInvite else { return }
         cancel(.takeover, in: &call)
         call.takeover = nil
+        answerHandover(of: call.session, 200)
     }
 
     /// The caller's own re-INVITE or UPDATE was answered with our address: that says it all (TAKEOVER.md, Signalling).

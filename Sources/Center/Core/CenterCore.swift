@@ -34,6 +34,12 @@ public struct CenterCore: Sendable {
     var waitingForMenu: [String: [ClaimedSession]] = [:]
     /// Menus that no line has now, by hash.
     var formerMenus: [String: MenuDefinition] = [:]
+    /// Calls on their way to peers, and those whose turn comes, the next one last.
+    var giving: Set<CallHandle> = []
+    var toGive: [CallHandle] = []
+    var looksForGiving = false
+    /// Calls that peers give, until they are told that they may let go.
+    var incoming: [SessionID: IncomingHandover] = [:]
     /// The format that all living centers read; the oldest that this one knows, until the store says who lives.
     var checkpointVersion = Checkpoint.readableVersions.lowerBound
     /// The others hold this incarnation for dead, and the new one is not there yet.
@@ -96,9 +102,12 @@ public struct CenterCore: Sendable {
             dropAllCalls()
             takeovers.clear()
             waitingForMenu = [:]
+            for session in incoming.keys.sorted() { answerHandover(of: session, 503) }
             isFenced = false
             settings.identity = newIdentity
-        case .shutDown: isShuttingDown = true
+        case .shutDown:
+            isShuttingDown = true
+            giveMore()
         case .endAllCalls:
             for handle in calls.handles {
                 withCall(handle) { $0.hangUp(&$1, .operator, "the node ends", awaitsACK: false) }
@@ -126,6 +135,10 @@ public struct CenterCore: Sendable {
                     core.fired(timer, in: &call)
                 }
             case .unwrittenRecords: handInUnwritten()
+            case .giving:
+                looksForGiving = false
+                giveMore()
+            case .incoming(let session): answerHandover(of: session, 200)
             case .takeover(let dead):
                 perform(takeovers.look(at: dead, now: now.monotonic))
             }

@@ -30,6 +30,8 @@ public struct CenterSettings: Sendable {
     public var ptimeMs: Int
     /// How long the 200 waits for the first checkpoint (TAKEOVER.md, Checkpoints).
     public var checkpointPatience: Duration
+    /// At its end the node gives its calls to peers, where there are any; else it waits for callers to finish.
+    public var handsOverAtEnd: Bool
 
     /// How others reach one listener.
     public struct Contact: Sendable {
@@ -49,7 +51,7 @@ public struct CenterSettings: Sendable {
         identity: NodeIdentity, contacts: [Contact], lines: [String: Line], voices: Voices, callLimit: Int = 2000,
         setUps: RateLimit = RateLimit(perSecond: 200, burst: 400), longestCall: Duration = .seconds(7200),
         sessionTimer: SessionTimerPolicy, timers: TransactionTimers = .standard, trusted: [CIDR] = [],
-        ptimeMs: Int = 20, checkpointPatience: Duration = .milliseconds(50)
+        ptimeMs: Int = 20, checkpointPatience: Duration = .milliseconds(50), handsOverAtEnd: Bool = true
     ) {
         self.identity = identity
         self.contacts = contacts
@@ -63,5 +65,6 @@ public struct CenterSettings: Sendable {
         self.trusted = trusted
         self.ptimeMs = ptimeMs
         self.checkpointPatience = checkpointPatience
+        self.handsOverAtEnd = handsOverAtEnd
     }
 }

@@ -10,6 +10,8 @@ struct CenterMetrics: Sendable {
     private let log: Logger
     private let active: Gauge
     private let setup: Histogram
+    private let takeovers: Counter
+    private let takeoverSeconds: Histogram
     private let ended: [EndKind: Counter]
     private let received: [Method: Counter]
     private let receivedOther: Counter
@@ -24,6 +26,8 @@ struct CenterMetrics: Sendable {
         self.log = log
         active = metrics.callsActive
         setup = metrics.setupSeconds
+        takeovers = metrics.takeoverCalls
+        takeoverSeconds = metrics.takeoverSeconds
         ended = Dictionary(uniqueKeysWithValues: EndKind.allCases.map { ($0, metrics.calls(end: $0.rawValue)) })
         received = Dictionary(
             uniqueKeysWithValues: Self.methods.map {
@@ -68,6 +72,13 @@ struct CenterMetrics: Sendable {
         case .recordGivenUp(let session):
             log.error("call record given up: too many wait for the store", metadata: ["session": "\(session)"])
         case .menuAnomaly(let what): log.error("menu", metadata: ["problem": "\(what)"])
+        case .tookOver(let session, let delay):
+            takeovers.add()
+            takeoverSeconds.record(delay)
+            log.info("call taken over", metadata: ["session": "\(session)"])
+        case .takeoverFailed(let session, let reason):
+            log.error("call not taken over", metadata: ["session": "\(session)", "problem": "\(reason)"])
+        case .handedOver(let session): log.info("call handed over", metadata: ["session": "\(session)"])
         }
     }
 }
