@@ -6,8 +6,10 @@ public enum Invariant: String, Sendable, Hashable, CaseIterable {
     case moneyOnce = "I2"
     /// What the caller was told is in the ledger, and what the caller was told did not happen is not.
     case toldTruth = "I3"
-    /// An answered call on a center that lives ends only by caller, menu or a limit.
+    /// An answered call ends only by caller, menu or a limit; the death of its center is heard for `gapLimit` at most.
     case callsLast = "I4"
+    /// After a takeover the caller is where they were.
+    case samePlace = "I4-place"
     /// One record for each session.
     case oneRecord = "I5"
     /// No PIN in anything that is stored, told or traced.
@@ -16,6 +18,8 @@ public enum Invariant: String, Sendable, Hashable, CaseIterable {
     case answers = "I8"
     /// Any one center may die: new calls are answered by another within `Simulation.newCallLimit`.
     case newCalls = "I10"
+    /// What is sent to a caller's phone keeps to RFC 3261 and RFC 3264.
+    case rules
     /// A caller hears what the call is about, from where it was signalled, and nobody else's call.
     case rightAudio = "audio"
     /// The scenario itself went wrong: a node asked for something that it cannot ask for.

@@ -1,13 +1,21 @@
 /// One run: what takes part, and from which seed everything random follows.
 public struct SimulationSettings: Sendable {
     public var seed: UInt64
-    public var phones = 20
+    public var phones = 50
     /// New calls are begun this long; then everything is healed and the last calls end.
     public var callingTime: Duration = .seconds(240)
-    /// Kills, cuts, store outages and garbage.
+    /// Kills, freezes, cuts, store outages, clock steps and garbage.
     public var hasDisasters = true
     /// Loss, duplication, reordering and delay.
     public var hasLoss = true
+    /// Centers go on with the calls of dead ones; otherwise these end as `lost`.
+    public var takesOver = Simulation.takesOver
+    /// Centers are stopped and go on.
+    public var freezesCenters = Simulation.freezesCenters
+    /// Centers are drained while callers talk.
+    public var drains = true
+    /// The only disasters to choose from, by the names of `Disaster.Kind`; nil draws some of all.
+    public var kinds: [String]?
     public var fault: Fault?
     /// Events that a failure shows of the call concerned.
     public var traceLength = 120
@@ -27,6 +35,19 @@ public struct SimulationReport: Sendable, Equatable {
     public internal(set) var orphaned = 0
     public internal(set) var kills = 0
     public internal(set) var cuts = 0
+    public internal(set) var freezes = 0
+    /// Standbys of the store that took its place.
+    public internal(set) var promotions = 0
+    /// An operator's.
+    public internal(set) var orders = 0
+    /// Sessions that changed their owner.
+    public internal(set) var claims = 0
+    /// Callers who heard another center after theirs was lost.
+    public internal(set) var resumed = 0
+    /// Of these, those who were asked again what was open.
+    public internal(set) var positionsKept = 0
+    /// Longest silence of a caller whose center was lost while everything else was well.
+    public internal(set) var longestGap = Duration.zero
     public internal(set) var outages = 0
     public internal(set) var transfers = 0
     /// Transfers that a caller heard to be done.

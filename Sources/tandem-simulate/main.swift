@@ -9,7 +9,7 @@ struct Simulate: ParsableCommand {
 
     @Option(help: "Seed of the first run; the next runs take the numbers after it.") var seed: UInt64?
     @Option(help: "How many runs.") var runs = 20
-    @Option(help: "Phones in a run.") var phones = 20
+    @Option(help: "Phones in a run.") var phones = 50
     @Option(help: "Seconds of virtual time in which calls are begun.") var seconds = 240
     @Option(
         help:
@@ -17,6 +17,8 @@ struct Simulate: ParsableCommand {
     )
     var fault: String?
     @Option(help: "Folder with the menu and its prompts.") var profiles = "sip-profiles"
+    @Option(help: "The only disasters to choose from, with commas.") var disasters: String?
+    @Flag(help: "Goes on after a failure and prints one line for each.") var keepGoing = false
     @Flag(help: "Every event on standard error.") var trace = false
 
     func run() throws {
@@ -31,15 +33,22 @@ struct Simulate: ParsableCommand {
         let first = seed ?? UInt64.random(in: 1...999_999_999)
         let began = Date()
         var total = Totals()
+        var failures = 0
         for run in 0..<UInt64(max(0, runs)) {
             var settings = SimulationSettings(seed: first &+ run)
             settings.phones = max(2, phones)
             settings.callingTime = .seconds(max(10, seconds))
             settings.fault = fault
+            settings.kinds = disasters.map { $0.split(separator: ",").map(String.init) }
             settings.tracesAll = trace
             let report = Simulation.run(settings, library: library)
             total.add(report)
             guard let violation = report.violation else { continue }
+            if keepGoing {
+                failures += 1
+                print("seed \(settings.seed): \(violation.invariant.rawValue) at \(violation.at): \(violation.detail)")
+                continue
+            }
             for line in report.trace { print(line) }
             total.printOut(wall: Date().timeIntervalSince(began))
             let call = violation.call.map { ", call \($0)" } ?? ""
@@ -50,6 +59,10 @@ struct Simulate: ParsableCommand {
             throw ExitCode(1)
         }
         total.printOut(wall: Date().timeIntervalSince(began))
+        guard failures == 0 else {
+            print("\(runs - failures) passed, \(failures) failed")
+            throw ExitCode(1)
+        }
         print("passed, seeds \(first) to \(first &+ UInt64(max(1, runs)) - 1)")
     }
 }
@@ -76,7 +89,10 @@ struct Totals {
             "calls       \(sum(\.calls)), answered \(sum(\.answered)), refused \(sum(\.refused)), records \(sum(\.records)), lost with their center \(sum(\.lost))"
         )
         print(
-            "disasters   \(sum(\.kills)) kills, \(sum(\.cuts)) cuts, \(sum(\.outages)) store outages, \(sum(\.garbage)) strange datagrams"
+            "disasters   \(sum(\.kills)) kills, \(sum(\.freezes)) freezes, \(sum(\.cuts)) cuts, \(sum(\.outages)) store outages, \(sum(\.promotions)) promotions, \(sum(\.orders)) orders, \(sum(\.garbage)) strange datagrams"
+        )
+        print(
+            "takeovers   \(sum(\.orphaned)) calls lost their center, \(sum(\.resumed)) heard another, \(sum(\.positionsKept)) were asked the same again; longest gap \(reports.map(\.longestGap).max() ?? .zero)"
         )
         print("transfers   \(sum(\.transfers)) made, \(sum(\.toldDone)) heard to be done")
         print("network     \(sum(\.datagrams)) datagrams, \(sum(\.dropped)) lost")

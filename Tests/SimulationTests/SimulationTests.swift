@@ -12,7 +12,7 @@ let shipped: SpokenLibrary? = {
 
 func small(_ seed: UInt64, fault: Fault? = nil) -> SimulationSettings {
     var settings = SimulationSettings(seed: seed)
-    settings.phones = 5
+    settings.phones = 8
     settings.callingTime = .seconds(50)
     settings.fault = fault
     return settings
@@ -87,7 +87,7 @@ func small(_ seed: UInt64, fault: Fault? = nil) -> SimulationSettings {
     /// RFC 3261 §17.1.1.2: timer A doubles; a provisional response ends the repetition.
     @Test func anINVITEIsRepeatedAtDoublingIntervals() throws {
         let library = try #require(shipped)
-        var phone = Phone(index: 1, access: World.accessAddress, library: library, seed: 1)
+        var phone = Phone(index: 1, access: Places.access(0), library: library, seed: 1)
         let errand = Errand(kind: .silent, customer: 10_000_001, language: "en", patience: .seconds(60))
         phone.begin(errand, number: 7)
         #expect(sends(&phone) == [.milliseconds(500)])

@@ -4,11 +4,13 @@ import SIP
 
 /// What is heard, as facts instead of packets.
 enum Heard: Sendable {
+    /// Packets begin to come, whatever is in them.
+    case flows
+    /// Packets cease.
+    case stops
     case clips([String], language: String)
     case music
     case echo
-    /// The stream ended.
-    case silence
 }
 
 struct MediaFact: Sendable {
@@ -20,6 +22,13 @@ struct MediaFact: Sendable {
 /// The person who listens and presses keys.
 extension Phone {
     static let pin = "246810"
+    /// How long after its first packet the address of a source may be signalled.
+    static let sourceLimit: Duration = .seconds(3)
+    /// Clips that each stand for a place in the menu.
+    static let questions = [
+        "choose-language", "main-menu", "enter-customer-number", "enter-pin", "banking-menu", "confirm-or-cancel",
+        "enter-payee", "enter-amount",
+    ]
 
     mutating func hear(_ fact: MediaFact) {
         guard let at = calls.lastIndex(where: { $0.rtp == fact.to }) else {
@@ -27,17 +36,13 @@ extension Phone {
             return tell(.wrongAudio("audio came to port \(fact.to.port), which no call of this phone uses"), last)
         }
         guard calls[at].isAnswered else { return }
-        guard fact.from == calls[at].remoteRTP else {
-            return tell(
-                .strangeSource(
-                    "audio came from \(fact.from), signalled was \(calls[at].remoteRTP?.description ?? "none")"),
-                at)
-        }
+        if case .stops = fact.heard { return fallSilent(at) }
+        checkSource(fact.from, at)
+        if case .flows = fact.heard { return calls[at].silence += 1 }
         calls[at].step += 1
         calls[at].keys = []
         switch (fact.heard, calls[at].errand.kind) {
-        case (.silence, _):
-            schedule(.hangUp, at, .milliseconds(Int.random(in: 2_000...12_000, using: &random)))
+        case (.flows, _), (.stops, _): break
         case (.music, .music), (.echo, .echo): calls[at].hasHeardAnything = true
         case (.clips(let names, let language), .bank), (.clips(let names, let language), .silent),
             (.clips(let names, let language), .forgetful), (.clips(let names, let language), .cancels):
@@ -46,12 +51,40 @@ extension Phone {
         }
     }
 
+    /// Nothing at all comes: some hang up at once, most wait for a while.
+    private mutating func fallSilent(_ at: Int) {
+        calls[at].silence += 1
+        let isQuick = Int.random(in: 0..<10, using: &random) == 0
+        let patience = isQuick ? 50...1_400 : 6_000...15_000
+        schedule(
+            .impatience(silence: calls[at].silence), at, .milliseconds(Int.random(in: patience, using: &random)))
+    }
+
+    /// Media may come before their address is signalled, but the address must follow.
+    private mutating func checkSource(_ source: Endpoint, _ at: Int) {
+        guard !calls[at].sources.contains(source), calls[at].strangeSource != source else { return }
+        calls[at].strangeSource = source
+        schedule(.sourceDue(source), at, Self.sourceLimit)
+    }
+
+    mutating func sourceDue(_ source: Endpoint, _ at: Int) {
+        guard calls[at].strangeSource == source else { return }
+        calls[at].strangeSource = nil
+        guard calls[at].isAnswered, !calls[at].sources.contains(source) else { return }
+        tell(
+            .strangeSource(
+                "audio came from \(source), signalled was \(calls[at].remoteRTP?.description ?? "none")"), at)
+    }
+
     private mutating func listen(_ names: [String], _ language: String, _ at: Int) {
         if !calls[at].hasHeardAnything, !names.contains("welcome") {
             return tell(.wrongAudio("the call began with \(names.prefix(4))"), at)
         }
         calls[at].hasHeardAnything = true
         if names.contains("goodbye") || names.contains("customer-locked") { calls[at].hasHeardGoodbye = true }
+        if let question = Self.questions.first(where: { names.contains($0) }) {
+            calls[at].question = (question, now, hasReplied: false)
+        }
         hearResult(names, at)
         if case .silent = calls[at].errand.kind { return }
         guard let keys = reply(to: names, language, at), !keys.isEmpty else { return }
@@ -93,7 +126,10 @@ extension Phone {
             return nextItem(at)
         }
         guard asked.contains("confirm-or-cancel") else {
-            guard case .transfer(let transfer, _)? = call.agenda.first else { return nil }
+            // Asked for again after a takeover: the order in hand is still meant.
+            var order = call.reading?.transfer
+            if order == nil, case .transfer(let next, _)? = call.agenda.first { order = next }
+            guard let transfer = order else { return nil }
             if asked.contains("enter-payee") { return "\(transfer.to)" }
             return asked.contains("enter-amount") ? Self.keyed(transfer.amountMinor) : nil
         }
@@ -149,6 +185,7 @@ extension Phone {
     mutating func pressNext(_ at: Int) {
         guard !calls[at].keys.isEmpty, let remote = calls[at].remoteRTP, let peer = calls[at].peer else { return }
         let key = calls[at].keys.removeFirst()
+        calls[at].question?.hasReplied = true
         guard calls[at].errand.pressesByINFO else {
             outputs.append(.press(key, from: calls[at].rtp, to: remote))
             return pressLater(at)

@@ -63,7 +63,7 @@ extension Phone {
     private mutating func answered(_ response: Message, _ at: Int) {
         calls[at].phase = .answered
         calls[at].answeredAt = now
-        calls[at].remoteRTP = Self.audio(of: response)
+        take(RemoteDescription(of: response), at)
         if calls[at].remoteRTP == nil { tell(.unexpected("a 200 without audio"), at) }
         tell(.answered(after: now - calls[at].began), at)
         switch calls[at].errand.kind {
@@ -122,7 +122,7 @@ extension Phone {
         peer.routes = calls[at].peer?.routes ?? []
         peer.nextHop = calls[at].peer?.nextHop ?? peer.nextHop
         calls[at].peer = peer
-        if let audio = Self.audio(of: response) { calls[at].remoteRTP = audio }
+        take(RemoteDescription(of: response), at)
         outputs.append(.send(peer.ack, peer.nextHop))
     }
 
@@ -140,29 +140,83 @@ extension Phone {
         let isOurs =
             request.to.tag == calls[at].localTag
             && (request.from.tag == calls[at].peer?.tag || calls[at].strangers.contains { $0.tag == request.from.tag })
-        let answer: [UInt8]
+        let answer =
+            isOurs ? answer(to: request, method, from: source, at) : response(to: request, 481, "No Such Call", at: at)
+        calls[at].sent[key] = answer
+        outputs.append(.send(answer, source))
+    }
+
+    /// A request inside one of this call's dialogs, seen for the first time.
+    private mutating func answer(to request: Message, _ method: String, from source: Endpoint, _ at: Int) -> [UInt8] {
+        let isOfPeer = request.from.tag == calls[at].peer?.tag
+        let cseq = Int(request.cseq.number)
+        if isOfPeer {
+            guard cseq > calls[at].remoteCSeq else {
+                // §12.2.2: "If the remote sequence number is … greater …, the request is out of order and MUST be
+                // rejected with a 500".
+                if calls[at].isAnswered {
+                    tell(.brokenRule("\(method) with CSeq \(cseq) after \(calls[at].remoteCSeq)"), at)
+                }
+                return response(to: request, 500, "CSeq Out Of Order", at: at)
+            }
+            calls[at].remoteCSeq = cseq
+        }
         switch method {
-        case _ where !isOurs: answer = response(to: request, 481, "No Such Call", at: at)
         case "BYE":
-            answer = response(to: request, 200, "OK", at: at)
-            if calls[at].isAnswered, request.from.tag == calls[at].peer?.tag {
+            if calls[at].isAnswered, isOfPeer {
                 end(at)
                 tell(.hungUpOn, at)
             }
-        case "OPTIONS": answer = response(to: request, 200, "OK", at: at)
+            return response(to: request, 200, "OK", at: at)
+        case "OPTIONS": return response(to: request, 200, "OK", at: at)
         case "UPDATE" where calls[at].isAnswered && calls[at].errand.allowsUPDATE:
-            answer = response(to: request, 200, "OK", at: at, headers: refreshed(request))
-        case "INVITE" where calls[at].isAnswered:
-            answer = response(
-                to: request, 200, "OK", at: at, headers: refreshed(request), body: description(at))
-            calls[at].unacknowledged = (Int(request.cseq.number), answer, source, 0)
-            schedule(.answerAgain, at, Self.t1)
-            if let audio = Self.audio(of: request) { calls[at].remoteRTP = audio }
-        case "INVITE", "UPDATE": answer = response(to: request, 481, "No Such Call", at: at)
-        default: answer = response(to: request, 405, "Method Not Allowed", at: at, headers: ["Allow: BYE"])
+            return response(to: request, 200, "OK", at: at, headers: refreshed(request))
+        case "INVITE" where calls[at].isAnswered: return answerINVITE(request, cseq, from: source, at)
+        case "INVITE", "UPDATE": return response(to: request, 481, "No Such Call", at: at)
+        default: return response(to: request, 405, "Method Not Allowed", at: at, headers: ["Allow: BYE"])
         }
-        calls[at].sent[key] = answer
-        outputs.append(.send(answer, source))
+    }
+
+    /// A re-INVITE of the center (§14.2).
+    private mutating func answerINVITE(_ request: Message, _ cseq: Int, from source: Endpoint, _ at: Int) -> [UInt8] {
+        if calls[at].requests.contains(where: { $0.method == "INVITE" && !$0.isDone }) {
+            // "A UAS that receives an INVITE on a dialog while an INVITE it had sent on that dialog is in progress MUST
+            // return a 491".
+            return response(to: request, 491, "Request Pending", at: at)
+        }
+        guard calls[at].unacknowledged == nil || calls[at].unacknowledged.map({ $0.cseq < cseq }) ?? true else {
+            return response(to: request, 500, "Too Early", at: at, headers: ["Retry-After: 1"])
+        }
+        // The target is refreshed (§12.2.2): requests go to the new Contact, by the old route set.
+        if let contact = request.contacts.first?.uri, !calls[at].errand.isRouteless {
+            calls[at].peer?.target = contact.description
+            if calls[at].peer?.routes.isEmpty == true, let hop = Self.endpoint(contact) {
+                calls[at].peer?.nextHop = hop
+            }
+        }
+        take(RemoteDescription(of: request), at)
+        let answer = response(to: request, 200, "OK", at: at, headers: refreshed(request), body: description(at))
+        calls[at].unacknowledged = (cseq, answer, source, 0)
+        schedule(.answerAgain, at, Self.t1)
+        return answer
+    }
+
+    /// RFC 3264 §8: "the origin line … MUST be identical … except that the version in the origin field MUST increment by
+    /// one from the previous SDP", if anything changed at all.
+    private mutating func take(_ new: RemoteDescription?, _ at: Int) {
+        guard let new else { return }
+        if let old = calls[at].remoteDescription {
+            if new.origin != old.origin {
+                tell(.brokenRule("o= was \(old.origin), is \(new.origin)"), at)
+            } else if new.rest == old.rest ? new.version != old.version : new.version != old.version + 1 {
+                tell(
+                    .brokenRule(
+                        "the version in o= was \(old.version), is \(new.version), \(new.rest == old.rest ? "unchanged" : "changed")"
+                    ), at)
+            }
+        }
+        calls[at].remoteDescription = new
+        if let audio = new.audio { calls[at].remoteRTP = audio }
     }
 
     private func refreshed(_ request: Message) -> [String] {
@@ -174,7 +228,13 @@ extension Phone {
     }
 
     mutating func repeatAnswer(_ at: Int) {
-        guard var waiting = calls[at].unacknowledged, waiting.attempts < 9 else { return }
+        guard var waiting = calls[at].unacknowledged else { return }
+        guard waiting.attempts < 9 else {
+            // §13.3.1.4: no ACK for 64*T1.
+            calls[at].unacknowledged = nil
+            if calls[at].isAnswered { tell(.unacknowledged, at) }
+            return hangUp(at)
+        }
         waiting.attempts += 1
         calls[at].unacknowledged = waiting
         outputs.append(.send(waiting.bytes, waiting.to))
@@ -186,17 +246,35 @@ extension Phone {
     private static func endpoint(_ uri: URI) -> Endpoint? {
         IPAddress(uri.host).map { Endpoint($0, port: uri.port ?? 5060) }
     }
+}
 
-    /// Where the description says that audio is.
-    private static func audio(of message: Message) -> Endpoint? {
-        let text = String(decoding: message.bytes[message.body], as: UTF8.self)
+/// A description as far as a phone looks at it.
+struct RemoteDescription: Sendable, Equatable {
+    /// The line `o=` without its version.
+    var origin = ""
+    var version = 0
+    /// Everything but `o=`.
+    var rest = ""
+    var audio: Endpoint?
+
+    /// Nil without a body.
+    init?(of message: Message) {
+        guard !message.body.isEmpty else { return nil }
         var host: IPAddress?
         var port: UInt16?
-        for line in text.split(whereSeparator: \.isNewline) {
+        for line in String(decoding: message.bytes[message.body], as: UTF8.self).split(whereSeparator: \.isNewline) {
+            if line.hasPrefix("o=") {
+                var parts = line.split(separator: " ")
+                guard parts.count == 6, let number = Int(parts[2]) else { continue }
+                version = number
+                parts.remove(at: 2)
+                origin = parts.joined(separator: " ")
+                continue
+            }
+            rest += line + "\n"
             if line.hasPrefix("c=IN IP4 ") { host = IPAddress(String(line.dropFirst(9))) }
             if line.hasPrefix("m=audio ") { port = UInt16(line.dropFirst(8).prefix { $0 != " " }) }
         }
-        guard let host, let port, port != 0 else { return nil }
-        return Endpoint(host, port: port)
+        if let host, let port, port != 0 { audio = Endpoint(host, port: port) }
     }
 }

@@ -78,6 +78,10 @@ struct Phone: Sendable {
         case .press(let step):
             guard calls[at].isAnswered, calls[at].step == step else { return }
             pressNext(at)
+        case .impatience(let silence):
+            guard calls[at].isAnswered, calls[at].silence == silence, !calls[at].onHold else { return }
+            hangUp(at)
+        case .sourceDue(let source): sourceDue(source, at)
         case .begin: break
         }
     }

@@ -44,13 +44,27 @@ struct PhoneCall: Sendable {
     var endedAt: MonotonicTime?
     var isCancelled = false
     /// Where the center's media come from and ours go.
-    var remoteRTP: Endpoint?
+    var remoteRTP: Endpoint? {
+        didSet { if let remoteRTP, !sources.contains(remoteRTP) { sources.append(remoteRTP) } }
+    }
+    /// Every address that was signalled in this call.
+    private(set) var sources: [Endpoint] = []
+    /// Speaks and was not signalled yet.
+    var strangeSource: Endpoint?
+    /// The center's description as it came last.
+    var remoteDescription: RemoteDescription?
+    /// CSeq number of the center's last request (RFC 3261 §12.2.2).
+    var remoteCSeq = 0
+    /// Counts when sound began or ceased.
+    var silence = 0
     var offerVersion = 1
     var onHold = false
     /// Responses that were sent, by branch and method, for repetitions of requests.
     var sent: [String: [UInt8]] = [:]
     /// Our 2xx to a re-INVITE of the center until its ACK, by CSeq.
     var unacknowledged: (cseq: Int, bytes: [UInt8], to: Endpoint, attempts: Int)?
+    /// What was asked last, and whether a key was pressed since.
+    var question: (name: String, at: MonotonicTime, hasReplied: Bool)?
 
     // Listening
     var hasHeardAnything = false
@@ -79,6 +93,10 @@ enum PhoneTimer: Sendable {
     case hangUp
     case hold
     case resume
+    /// Nothing was heard for too long.
+    case impatience(silence: Int)
+    /// The address of media that came unannounced should have been signalled.
+    case sourceDue(Endpoint)
     /// Presses the next key, unless the caller heard something else since.
     case press(step: Int)
     case begin
@@ -98,6 +116,8 @@ enum PhoneNews {
     case refused(status: Int, after: Duration)
     /// No final response in 64 × T1.
     case unanswered(method: String, began: MonotonicTime)
+    /// No ACK for the answer to a re-INVITE.
+    case unacknowledged
     case hungUpOn
     case over
     case confirmed(Transfer)
@@ -109,4 +129,6 @@ enum PhoneNews {
     /// From an address that was not signalled.
     case strangeSource(String)
     case unexpected(String)
+    /// The center broke a rule of RFC 3261 or RFC 3264 that the caller's phone relies on.
+    case brokenRule(String)
 }

@@ -8,13 +8,13 @@ struct SessionWatch {
     private struct Kept {
         var call: Int?
         var firstOwner: NodeIdentity
-        var isStored = false
+        var storedAt: MonotonicTime?
         var records = 0
     }
 
     private var kept: [SessionID: Kept] = [:]
     private var owners: [SessionID: Ownership] = [:]
-    private var dead: Set<NodeIdentity> = []
+    private var dead: [NodeIdentity: MonotonicTime] = [:]
     private var gone: Set<NodeIdentity> = []
     private var registered: [String: NodeIdentity] = [:]
     private(set) var anySession: SessionID?
@@ -23,7 +23,7 @@ struct SessionWatch {
     func owner(of session: SessionID) -> Ownership? { owners[session] }
     /// The process of that incarnation was killed.
     mutating func died(_ identity: NodeIdentity) { gone.insert(identity) }
-    func isDead(_ identity: NodeIdentity) -> Bool { dead.contains(identity) || gone.contains(identity) }
+    func isDead(_ identity: NodeIdentity) -> Bool { dead[identity] != nil || gone.contains(identity) }
 
     /// A node is about to ask.
     mutating func asked(_ request: StoreRequest, of node: NodeIdentity) {
@@ -34,16 +34,18 @@ struct SessionWatch {
     }
 
     /// What the store did; what is wrong with it.
-    mutating func carriedOut(_ request: StoreRequest, _ reply: StoreReply) -> (Invariant, String)? {
+    mutating func carriedOut(
+        _ request: StoreRequest, _ reply: StoreReply, at now: MonotonicTime
+    ) -> (Invariant, String)? {
         switch (request, reply) {
-        case (.fence(let identity, _), .done): dead.insert(identity)
+        case (.fence(let identity, _), .done): if dead[identity] == nil { dead[identity] = now }
         case (.register(let registration), .done):
             if let earlier = registered[registration.identity.name], earlier != registration.identity {
-                dead.insert(earlier)
+                if dead[earlier] == nil { dead[earlier] = now }
             }
             registered[registration.identity.name] = registration.identity
         case (.open(let write), .done):
-            kept[write.session]?.isStored = true
+            if kept[write.session]?.storedAt == nil { kept[write.session]?.storedAt = now }
             if owners[write.session] == nil { owners[write.session] = write.ownership }
             return wrong(write.ownership, write.session, "opened")
         case (.checkpoint(let write), .done): return wrong(write.ownership, write.session, "checkpointed")
@@ -59,6 +61,7 @@ struct SessionWatch {
             if let records = kept[record.id]?.records, records > 1 {
                 return (.oneRecord, "\(record.id) got \(records) records")
             }
+            defer { owners[record.id] = nil }
             return owners[record.id] == nil ? nil : wrong(ownership, record.id, "ended")
         default: break
         }
@@ -66,17 +69,23 @@ struct SessionWatch {
     }
 
     private func wrong(_ writer: Ownership, _ session: SessionID, _ did: String) -> (Invariant, String)? {
-        if dead.contains(writer.node) { return (.oneOwner, "\(writer.node), which is fenced, \(did) \(session)") }
+        if dead[writer.node] != nil { return (.oneOwner, "\(writer.node), which is fenced, \(did) \(session)") }
         if let owner = owners[session], owner != writer {
             return (.oneOwner, "\(writer.node) \(did) \(session), which is \(owner.node)'s in epoch \(owner.epoch)")
         }
         return nil
     }
 
+    /// Since when the store knows the session of that call that began at that node.
+    func storedAt(_ call: Int, at node: NodeIdentity) -> MonotonicTime? {
+        for (_, kept) in kept where kept.call == call && kept.firstOwner == node { return kept.storedAt }
+        return nil
+    }
+
     /// At the end: every session has its record, but those that died before the store ever knew them.
     func unrecorded() -> (SessionID, call: Int?)? {
         for (session, kept) in kept.sorted(by: { $0.key < $1.key }) where kept.records != 1 {
-            if kept.records == 0, !kept.isStored, isDead(kept.firstOwner) { continue }
+            if kept.records == 0, kept.storedAt == nil, isDead(kept.firstOwner) { continue }
             return (session, kept.call)
         }
         return nil

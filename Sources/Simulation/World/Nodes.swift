@@ -28,18 +28,39 @@ struct Alarm {
 
 /// Access with its core, as its loop would drive it.
 struct AccessNode {
+    let index: Int
+    var process = Process()
     private(set) var core: AccessCore
     var actions: [AccessAction] = []
     var alarm = Alarm()
 
-    init(seed: UInt64, centers: [CenterNode], attempts: Int, now: MonotonicTime) {
+    var address: Endpoint { Places.access(index) }
+
+    init(index: Int, seed: UInt64, attempts: Int) {
+        self.index = index
+        core = Self.core(index, life: 1, table: nil, attempts: attempts, seed: seed, now: .zero)
+    }
+
+    /// A new process, with the table that the last one kept on disk.
+    mutating func start(seed: UInt64, attempts: Int, now: MonotonicTime) {
+        process.start(at: now)
+        core = Self.core(index, life: process.life, table: core.table, attempts: attempts, seed: seed, now: now)
+        actions = []
+    }
+
+    private static func core(
+        _ index: Int, life: Int, table: RouteTable?, attempts: Int, seed: UInt64, now: MonotonicTime
+    ) -> AccessCore {
         var settings = AccessSettings(
-            identity: NodeNames.identity("access-1", life: 1), udp: [.init(World.accessAddress)], attempts: attempts,
+            identity: NodeNames.identity(Places.accessNames[index], life: life),
+            udp: [.init(Places.access(index))], attempts: attempts,
             trusted: NodeNames.trusted, sources: .init(allowed: NodeNames.everybody))
         settings.rate = RateLimit(perSecond: 500, burst: 1_000)
-        let table = RouteTable(
-            profileCenters: centers.map { RouteEntry(name: $0.name, sip: [$0.endpoint], state: .up) })
-        // Not a secret here: nobody but the simulated callers sees tokens.
+        let ofProfile = RouteTable(
+            profileCenters: Places.centerNames.enumerated().map { at, name in
+                RouteEntry(name: name, sip: [Places.center(at)], state: .up)
+            })
+        // Not a secret here: nobody but the simulated callers sees tokens. All nodes of the group have the same key.
         let tokens = FlowTokens(incarnation: "1") { bytes in
             var hash: UInt64 = 0xCBF2_9CE4_8422_2325
             var seal: [UInt8] = []
@@ -49,7 +70,7 @@ struct AccessNode {
             }
             return seal
         }
-        core = AccessCore(settings: settings, table: table, tokens: tokens, seed: seed, now: now)
+        return AccessCore(settings: settings, table: table ?? ofProfile, tokens: tokens, seed: seed, now: now)
     }
 
     mutating func receive(_ bytes: [UInt8], on flow: Flow, _ parser: MessageParser, at now: MonotonicTime) {
@@ -77,14 +98,14 @@ struct CenterNode {
         var agreement: MediaAgreement?
         var playing: UInt64?
         var heard: Heard?
+        /// Packets leave for the caller.
+        var isFlowing = false
     }
 
     let index: Int
     let name: String
-    let endpoint: Endpoint
+    var process = Process()
     var core: CenterCore?
-    /// Counts processes.
-    var life = 0
     /// Counts incarnations, of which one process may have several.
     var incarnations = 0
     var identity: NodeIdentity
@@ -94,22 +115,14 @@ struct CenterNode {
     var streams: [CallHandle: Stream] = [:]
     var callOfPort: [UInt16: CallHandle] = [:]
     var nextPort: UInt16 = 10_000
-    /// Its host does not even refuse.
-    var isHostGone = false
-    /// The master does not reach it.
-    var isCut = false
-    /// When requests that it hands to the store are carried out, in order.
-    var storeFreeAt = MonotonicTime.zero
-    /// Checkpoints and the like that wait for the store.
-    var held: [StoreJob] = []
 
-    init(index: Int, name: String, endpoint: Endpoint) {
+    init(index: Int) {
         self.index = index
-        self.name = name
-        self.endpoint = endpoint
+        name = Places.centerNames[index]
         identity = NodeNames.identity(name, life: 0)
     }
 
+    var endpoint: Endpoint { Places.center(index) }
     var mediaAddress: IPAddress { endpoint.address }
 
     mutating func receive(_ bytes: [UInt8], on flow: Flow, _ parser: MessageParser, at now: Moment) {
@@ -140,32 +153,77 @@ struct CenterNode {
         }
         return nil
     }
+
+    /// Streams in the order of their ports: what is done to all must be done in an order that a seed replays.
+    var orderedStreams: [(handle: CallHandle, stream: Stream)] {
+        streams.sorted { $0.value.port < $1.value.port }.map { ($0.key, $0.value) }
+    }
 }
 
-/// The master with its core; pings as its shell writes them.
+/// A master with its core; pings as its shell writes them.
 struct MasterNode {
-    var core: MasterCore
+    let index: Int
+    var process = Process()
+    private(set) var core: MasterCore
+    var identity: NodeIdentity
     var actions: [MasterAction] = []
     var alarm = Alarm()
-    let identity = NodeNames.identity("master-a", life: 1)
     var random: SeededRandom
-    var pinged: [Endpoint: String] = [:]
-    var epoch: UInt64 = 0
-    /// Dead incarnations whose sessions may not all be closed yet.
-    var toSweep: [NodeIdentity] = []
+    var epoch: UInt64?
+    var isRegistered = false
+    /// What it closes as lost now.
+    var closings: [NodeIdentity: Closing] = [:]
+    /// The table that each access node took from here last.
+    var delivered: [Int: RouteTable] = [:]
 
-    init(centers: [CenterNode], seed: UInt64) {
+    struct Closing: Sendable {
+        /// Sessions that are worked on.
+        var open = 1
+        var lost = 0
+    }
+
+    var address: Endpoint { Places.master(index) }
+
+    init(index: Int, seed: UInt64) {
+        self.index = index
         random = SeededRandom(seed: seed)
-        var nodes = centers.map { WatchedNode(name: $0.name, role: .center, sip: [$0.endpoint]) }
-        nodes.append(WatchedNode(name: "access-1", role: .access, sip: [World.accessAddress]))
-        for node in nodes { pinged[node.sip[0]] = node.name }
+        identity = NodeNames.identity(Places.masterNames[index], life: 1)
+        core = Self.core(identity, now: .zero, wall: World.wallBase)
+    }
+
+    mutating func start(now: MonotonicTime, wall: WallTime) {
+        process.start(at: now)
+        identity = NodeNames.identity(Places.masterNames[index], life: process.life)
+        core = Self.core(identity, now: now, wall: wall)
+        actions = []
+        delivered = [:]
+        closings = [:]
+        epoch = nil
+        isRegistered = false
+    }
+
+    private static func core(_ identity: NodeIdentity, now: MonotonicTime, wall: WallTime) -> MasterCore {
+        let nodes =
+            Places.centerNames.enumerated().map {
+                WatchedNode(name: $0.element, role: .center, sip: [Places.center($0.offset)])
+            }
+            + Places.accessNames.enumerated().map {
+                WatchedNode(name: $0.element, role: .access, sip: [Places.access($0.offset)])
+            }
+            + Places.masterNames.enumerated().map {
+                WatchedNode(name: $0.element, role: .master, sip: [Places.master($0.offset)])
+            }
         var settings = MasterSettings(identity: identity, nodes: nodes)
         settings.detection.rampUp = .seconds(3)
-        core = MasterCore(settings, now: .zero, wall: World.wallBase)
+        return MasterCore(settings, now: now, wall: wall)
     }
 
     mutating func handle(_ event: MasterEvent, at now: MonotonicTime) { core.handle(event, now: now, into: &actions) }
     mutating func fire(at now: MonotonicTime) { core.fire(now: now, into: &actions) }
+    mutating func setClock(wall: WallTime, now: MonotonicTime) { core.setClock(wall: wall, now: now) }
+
+    /// Leads, as far as it knows.
+    var isLeading: Bool { core.standing.writingEpoch != nil }
 }
 
 enum NodeNames {

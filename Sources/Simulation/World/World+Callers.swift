@@ -10,20 +10,22 @@ struct CallFacts: Sendable {
     var began: MonotonicTime
     /// A datagram of it was lost or came very late.
     var isDisturbed = false
+    var disturbedAt: MonotonicTime?
     var isOpen = true
     var answeredAt: MonotonicTime?
     /// Centers that could take it when it began, and have lived since.
     var promises: [Int: NodeIdentity] = [:]
+    var hearing = Hearing()
 }
 
-/// Callers, and the judgement of what they noticed.
+/// Callers and what they mean to do.
 extension World {
     mutating func openBank() {
         for start in stride(from: 0, to: money.openings.count, by: StoreRequest.seedLimit) {
             let chunk = Array(money.openings.dropFirst(start).prefix(StoreRequest.seedLimit))
-            _ = store.engine.perform(.seed(chunk), at: storeTime)
+            _ = store.perform(.seed(chunk), at: storeTime)
         }
-        if case .accounts(let rows) = store.engine.perform(.accounts(includingBank: true), at: storeTime) {
+        if case .accounts(let rows) = store.look(.accounts(includingBank: true), at: storeTime) {
             money.opened(rows)
         }
     }
@@ -58,7 +60,7 @@ extension World {
         let errand = drawErrand(phone)
         let number = calls.count
         var facts = CallFacts(phone: phone, errand: errand, began: now)
-        for center in centers where isTakingCalls(center) { facts.promises[center.index] = center.identity }
+        for center in centers where isTakingCalls(center, phone) { facts.promises[center.index] = center.identity }
         calls.append(facts)
         report.calls += 1
         note("phone \(phone) calls \(errand.line): \(Self.name(errand.kind))", call: number)
@@ -77,9 +79,13 @@ extension World {
         }
     }
 
-    /// It runs, and access knows this very incarnation as one that takes calls.
-    private func isTakingCalls(_ center: CenterNode) -> Bool {
-        guard center.core != nil, let table = access.core.table else { return false }
+    /// It works, and this caller's access knows this very incarnation as one that takes calls.
+    private func isTakingCalls(_ center: CenterNode, _ phone: Int) -> Bool {
+        guard case .access(let index)? = Places.node(at: phones[phone].access),
+            accessNodes[index].process.isAtWork, center.process.isAtWork,
+            accessNodes[index].process.since + .seconds(1) < now || accessNodes[index].process.life == 1,
+            let table = accessNodes[index].core.table, !cuts.touches(.center(center.index))
+        else { return false }
         return table.centers.contains {
             $0.name == center.name && $0.state.takesNewCalls && $0.incarnation == center.identity.incarnation
         }
@@ -125,155 +131,6 @@ extension World {
             let transfer = Transfer(
                 from: customer, to: money.customer(other), amountMinor: money.freshAmount(using: &random))
             return .transfer(transfer, confirms: Int.random(in: 0..<8, using: &random) > 0)
-        }
-    }
-
-    // MARK: Judgement
-
-    private mutating func judge(_ news: PhoneNews, _ call: Int) {
-        switch news {
-        case .answered(let after):
-            report.answered += 1
-            calls[call].answeredAt = now
-            judgeSetUp(call, after: after, status: 200)
-        case .refused(let status, let after):
-            report.refused += 1
-            judgeSetUp(call, after: after, status: status)
-        case .unanswered("INVITE", let began):
-            // The 200 was lost, and the center that repeats it until its ACK comes is dead: only a takeover can mend that.
-            if calls[call].isDisturbed, disasters.contains(where: { $0 + .seconds(1) > began }) { return }
-            broken(.answers, "an INVITE had no final answer in \(Phone.limit)", call: call)
-        case .unanswered(let method, let began):
-            // A dead center may leave other requests to the caller's own time-out (RFC 4320 §4.2).
-            guard disasters.allSatisfy({ $0 < began }) else { return }
-            broken(.answers, "a \(method) had no final answer in \(Phone.limit)", call: call)
-        case .hungUpOn: judgeHangUp(call)
-        case .over: ended(call)
-        case .confirmed(let transfer): money.confirm(transfer)
-        case .toldDone(let transfer): judgeDone(transfer, call)
-        case .toldNot(let transfer):
-            money.deny(transfer, call: call)
-            note("hears that nothing was moved", call: call)
-        case .toldUnknown: note("hears that it is not known yet", call: call)
-        case .strangeSource(let detail):
-            // A center that access gave up for its silence may speak until access has ended its late answer.
-            if !calls[call].isDisturbed { broken(.rightAudio, detail, call: call) }
-        case .wrongAudio(let detail): broken(.rightAudio, detail, call: call)
-        case .unexpected(let detail): broken(.answers, detail, call: call)
-        }
-    }
-
-    private mutating func judgeSetUp(_ call: Int, after: Duration, status: Int) {
-        let facts = calls[call]
-        note("final answer \(status) after \(after)", call: call)
-        if case .unknownLine = facts.errand.kind {
-            if status == 200 { broken(.answers, "a line that is not there was answered", call: call) }
-            return
-        }
-        if status == 487 { return }
-        guard !facts.isDisturbed, !facts.promises.isEmpty else { return }
-        if case .cancels = facts.errand.kind { return }
-        report.slowestAnswer = max(report.slowestAnswer, after)
-        if status != 200 {
-            broken(.newCalls, "refused with \(status) though a center could take it", call: call)
-        } else if after > Simulation.newCallLimit {
-            broken(.newCalls, "answered after \(after) though a center could take it", call: call)
-        }
-    }
-
-    private mutating func judgeHangUp(_ call: Int) {
-        let phone = calls[call].phone
-        guard let at = phones[phone].index(of: call), !phones[phone].calls[at].hasHeardGoodbye,
-            let answered = calls[call].answeredAt
-        else { return }
-        if now - answered >= CenterNode.longestCall - .seconds(1) { return }
-        broken(.callsLast, "the center hung up after \(now - answered) and said no goodbye", call: call)
-    }
-
-    private mutating func ended(_ call: Int) {
-        calls[call].isOpen = false
-        if let answered = calls[call].answeredAt { report.callTime += now - answered }
-        guard calls[call].phone < settings.phones else { return }
-        let pause = Duration.milliseconds(Int.random(in: 500...8_000, using: &random))
-        events.schedule(.errand(calls[call].phone), at: now + pause)
-    }
-
-    private mutating func judgeDone(_ transfer: Transfer, _ call: Int) {
-        report.toldDone += 1
-        note("hears that \(transfer.amountMinor) were moved", call: call)
-        guard case .transfers(let rows) = store.engine.perform(.transfers(limit: 100_000), at: storeTime) else {
-            return
-        }
-        let from = CustomerNumber(transfer.from).map { AccountNumber(first: $0).description }
-        let to = CustomerNumber(transfer.to).map { AccountNumber(first: $0).description }
-        let done = rows.filter {
-            $0.from == from && $0.to == to && $0.amountMinor == transfer.amountMinor && $0.result == "done"
-        }
-        guard done.count == 1 else {
-            return broken(
-                .toldTruth, "was told that \(transfer) is done, the ledger has it \(done.count) times", call: call)
-        }
-    }
-
-    /// A transfer went through the store.
-    mutating func watch(_ bank: BankRequest, _ reply: StoreReply) {
-        guard case .transfer(let id, let payee, let amount) = bank.request.action else { return }
-        if reply == .bank(.done), let from = Int(bank.request.customer.description), let to = Int(payee.description) {
-            report.transfers += 1
-            let transfer = Transfer(from: from, to: to, amountMinor: amount)
-            let wrong = money.posted(id, transfer)
-            if let wrong { broken(wrong.0, wrong.1, call: sessions.call(of: bank.write?.session)) }
-        }
-        compareMoney(call: sessions.call(of: bank.write?.session))
-    }
-
-    mutating func compareMoney(call: Int?) {
-        guard case .accounts(let rows) = store.engine.perform(.accounts(includingBank: true), at: storeTime),
-            case .audit(let audit) = store.engine.perform(.audit, at: storeTime)
-        else { return }
-        if let wrong = money.compare(rows, audit) { broken(wrong.0, wrong.1, call: call) }
-    }
-
-    /// A record was written.
-    mutating func ended(_ record: CallRecord, _ ownership: Ownership) {
-        report.records += 1
-        let call = sessions.call(of: record.id)
-        note("record: \(record.end?.rawValue ?? "none") by \(ownership.node)", call: call)
-        if record.end == .lost { report.lost += 1 }
-        guard let call, ownership.node != master.identity, holds(ownership.node, call) else { return }
-        if record.end == .lost || record.end == .operator {
-            broken(
-                .callsLast, "\(ownership.node), which lives, ended a call as \(record.end?.rawValue ?? "")", call: call)
-        }
-    }
-
-    /// Whether the caller talks with that node. A center that access gave up and that answered late is another matter:
-    /// access ends that dialog, and an offer in its 200 finds no answer.
-    private func holds(_ node: NodeIdentity, _ call: Int) -> Bool {
-        let phone = phones[calls[call].phone]
-        return phone.index(of: call).flatMap { phone.calls[$0].peer?.tag.hasPrefix("\(node).") } ?? false
-    }
-
-    // MARK: The end
-
-    mutating func settleAccounts() {
-        compareMoney(call: nil)
-        if let (transfer, call) = money.deniedAndDone() {
-            broken(.toldTruth, "was told that \(transfer) was not done, the ledger has it", call: call)
-        }
-        if let call = calls.firstIndex(where: \.isOpen) {
-            broken(.answers, "the call has not come to its end", call: call)
-        }
-        for center in centers where center.core.map({ $0.callCount > 0 }) ?? false {
-            broken(.answers, "\(center.identity) still holds \(center.core?.callCount ?? 0) calls")
-        }
-        if let (session, call) = sessions.unrecorded() {
-            broken(.oneRecord, "\(session) has no record", call: call)
-        }
-        if case .liveCalls(let live) = store.engine.perform(.liveCalls(limit: 10), at: storeTime),
-            let first = live.first
-        {
-            broken(.oneRecord, "\(first.id) is still in the store", call: sessions.call(of: first.id))
         }
     }
 }

@@ -1,20 +1,11 @@
+import Center
 import Primitives
-
-enum Disaster: Sendable {
-    /// Draws the next one.
-    case next
-    case kill(Int, hostGone: Bool)
-    case restart(Int)
-    case join(Int)
-    case storeBack
-    case garbage
-    case faultyTick
-}
+import Routing
 
 /// What goes wrong, and when it is mended.
 extension World {
     mutating func scheduleDisasters() {
-        events.schedule(.disaster(.next), at: now + .milliseconds(Int.random(in: 12_000...40_000, using: &random)))
+        events.schedule(.disaster(.next), at: now + .milliseconds(Int.random(in: 12_000...30_000, using: &random)))
         events.schedule(.disaster(.garbage), at: now + .seconds(1))
     }
 
@@ -22,16 +13,22 @@ extension World {
         switch disaster {
         case .next:
             guard !isClosing else { return }
-            strikeSomewhere()
-            events.schedule(.disaster(.next), at: now + .milliseconds(Int.random(in: 8_000...45_000, using: &random)))
-        case .kill(let index, let hostGone): if isSpared(index) { kill(index, hostGone: hostGone) }
-        case .restart(let index): if centers[index].core == nil { start(index) }
-        case .join(let index):
-            centers[index].isCut = false
-            note("\(centers[index].name) and the master hear each other again")
+            if let kind = disasterKinds.randomElement(using: &random) { strike(kind) }
+            events.schedule(
+                .disaster(.next), at: now + .milliseconds(Int.random(in: 6_000...32_000, using: &random)))
+        case .kill(let node, let hostGone):
+            guard !isClosing, isSpared(node) else { return }
+            log(node)
+            kill(node, hostGone: hostGone)
+        case .restart(let node): restart(node)
+        case .thaw(let node): thaw(node)
+        case .mend(let id): mend(id)
         case .storeBack:
+            guard store.isAway else { return }
             note("the store is back")
             storeReturns()
+        case .answersBack: store.lostAnswers = 0
+        case .enable(let index): order(.enabled, index)
         case .garbage:
             guard !isClosing else { return }
             for _ in 0..<4 { throwGarbage() }
@@ -43,58 +40,236 @@ extension World {
         }
     }
 
-    private mutating func strikeSomewhere() {
-        let index = Int.random(in: centers.indices, using: &random)
-        disasters.append(now)
-        switch Int.random(in: 0..<10, using: &random) {
-        case 0..<5: killIfSpared(index)
-        case 5..<7: cutIfSpared(index)
-        default: takeStoreAway()
+    private mutating func log(_ node: NodeName) {
+        switch node {
+        case .access: troubles.add(now, .access)
+        case .center: troubles.add(now, .center)
+        case .master: troubles.add(now, .master)
+        case .store: troubles.add(now, .store)
+        case .callers: break
         }
     }
 
-    /// Another center runs, so that calls have somewhere to go.
-    private func isSpared(_ index: Int) -> Bool {
-        guard centers[index].core != nil, !centers[index].isCut else { return false }
-        return centers.contains { $0.index != index && $0.core != nil && !$0.isCut }
+    private mutating func strike(_ kind: Disaster.Kind) {
+        let center = NodeName.center(Int.random(in: centers.indices, using: &random))
+        let access = NodeName.access(Int.random(in: accessNodes.indices, using: &random))
+        let master = NodeName.master(Int.random(in: masters.indices, using: &random))
+        switch kind {
+        case .killCenter: doom(center)
+        case .killTwo: doomTwo()
+        case .freezeCenter: freezeFor(center, 450...9_000)
+        case .killAccess: doom(access, down_ms: 200...5_000)
+        case .killMaster: doom(master)
+        case .killLeaderAndCenter:
+            if let leader = masters.firstIndex(where: \.isLeading) { doom(.master(leader)) }
+            doom(center)
+        case .freezeAccess: freezeFor(access, 120...7_000)
+        case .freezeMaster: freezeFor(master, 120...8_000)
+        case .cutMaster: cut(ways(master, center), 300...9_000, "\(master.text) and \(center.text)")
+        case .cutAccess: cut(ways(access, center), 300...9_000, "\(access.text) and \(center.text)")
+        case .cutStore:
+            let node = Bool.random(using: &random) ? master : center
+            cut(ways(node, .store), 100...6_000, "\(node.text) and the store")
+        case .isolateCenter: isolate(center, fromCallers: true)
+        case .cutFromInside: isolate(center, fromCallers: false)
+        case .isolateMaster: isolate(master, fromCallers: true)
+        case .storeAway: takeStoreAway(50...9_000)
+        case .promote: promote()
+        case .loseAnswers:
+            log(.store)
+            store.lostAnswers = Int.random(in: 20_000...200_000, using: &random)
+            note("the store's answers get lost now and then")
+            events.schedule(.disaster(.answersBack), at: later(2_000...15_000))
+        case .stepClock: stepClock()
+        case .drain: drain(center)
+        }
     }
 
-    private mutating func killIfSpared(_ index: Int) {
-        guard isSpared(index) else { return }
-        // Some call just before, so that their INVITE is at the center when it dies, some just after.
-        for phone in phones.indices.dropFirst(settings.phones) {
-            let delay = Duration.milliseconds(
-                Int.random(in: phone.isMultiple(of: 2) ? 15...42 : 43...900, using: &random))
-            events.schedule(.errand(phone), at: now + delay)
+    private mutating func later(_ range: ClosedRange<Int>) -> MonotonicTime {
+        now + .milliseconds(Int.random(in: range, using: &random))
+    }
+
+    // MARK: Deaths
+
+    /// Enough is left: another center that works and is not cut off, another master, another access node.
+    func isSpared(_ node: NodeName) -> Bool {
+        guard isSound(node) else { return false }
+        switch node {
+        case .center(let index): return centers.indices.contains { $0 != index && isSound(.center($0)) }
+        case .access(let index): return accessNodes.indices.contains { $0 != index && isSound(.access($0)) }
+        case .master(let index): return masters.indices.contains { $0 != index && isSound(.master($0)) }
+        case .store, .callers: return false
+        }
+    }
+
+    func isSound(_ node: NodeName) -> Bool {
+        process(node)?.isAtWork == true && !cuts.touches(node)
+    }
+
+    /// Some call just before a center dies, so that their INVITE is there when it does, some just after.
+    private mutating func doom(_ node: NodeName, down_ms: ClosedRange<Int> = 300...25_000) {
+        guard isSpared(node) else { return }
+        if case .center = node {
+            for phone in phones.indices.dropFirst(settings.phones) {
+                let range = phone.isMultiple(of: 2) ? 15...42 : 43...900
+                events.schedule(.errand(phone), at: later(range))
+            }
         }
         let hostGone = Bool.random(using: &random)
-        events.schedule(.disaster(.kill(index, hostGone: hostGone)), at: now + .milliseconds(40))
-        events.schedule(
-            .disaster(.restart(index)), at: now + .milliseconds(Int.random(in: 300...25_000, using: &random)))
+        events.schedule(.disaster(.kill(node, hostGone: hostGone)), at: now + .milliseconds(40))
+        events.schedule(.disaster(.restart(node)), at: later(down_ms))
     }
 
-    private mutating func cutIfSpared(_ index: Int) {
-        guard isSpared(index) else { return }
+    /// Two in a row: the second has just taken over, is about to, or is in the middle of it.
+    private mutating func doomTwo() {
+        let first = Int.random(in: centers.indices, using: &random)
+        let second = (first + Int.random(in: 1..<centers.count, using: &random)) % centers.count
+        guard isSpared(.center(first)), isSound(.center(second)) else { return }
+        doom(.center(first), down_ms: 4_000...20_000)
+        let hostGone = Bool.random(using: &random)
+        events.schedule(.disaster(.kill(.center(second), hostGone: hostGone)), at: later(60...3_000))
+        events.schedule(.disaster(.restart(.center(second))), at: later(5_000...20_000))
+    }
+
+    private mutating func freezeFor(_ node: NodeName, _ range: ClosedRange<Int>) {
+        guard isSpared(node) else { return }
+        log(node)
+        freeze(node)
+        events.schedule(.disaster(.thaw(node)), at: later(range))
+    }
+
+    // MARK: Cuts
+
+    /// Both directions, or one of them.
+    private mutating func ways(_ one: NodeName, _ other: NodeName) -> [Way] {
+        switch Int.random(in: 0..<4, using: &random) {
+        case 0: [Way(from: one, to: other)]
+        case 1: [Way(from: other, to: one)]
+        default: Way.both(one, other)
+        }
+    }
+
+    private mutating func isolate(_ node: NodeName, fromCallers: Bool) {
+        var others: [NodeName] = masters.indices.map { .master($0) } + [.store]
+        if fromCallers { others += accessNodes.indices.map { .access($0) } + centers.indices.map { .center($0) } }
+        if fromCallers, case .center = node { others.append(.callers) }
+        cut(
+            others.filter { $0 != node }.flatMap { Way.both(node, $0) }, 500...12_000,
+            "\(node.text) and \(fromCallers ? "everybody" : "masters and store")")
+    }
+
+    private mutating func cut(_ ways: [Way], _ range: ClosedRange<Int>, _ what: String) {
+        // Enough is left also of whoever is hit by it.
+        let hit = Set(ways.flatMap { [$0.from, $0.to] }).filter {
+            if case .center = $0 { true } else { false }
+        }
+        guard hit.allSatisfy({ isSpared($0) }), ways.allSatisfy({ isSound($0.from) || isSound($0.to) }) else { return }
         report.cuts += 1
-        centers[index].isCut = true
-        note("\(centers[index].name) and the master are cut off from each other")
-        events.schedule(.disaster(.join(index)), at: now + .milliseconds(Int.random(in: 300...9_000, using: &random)))
+        troubles.add(now, .cut)
+        let isOneWay = Set(ways).count == 1
+        note("\(what) are cut off from each other" + (isOneWay ? " (\(ways[0].from.text) is not heard)" : ""))
+        let id = cuts.add(ways)
+        waysChanged(ways)
+        if ways.count > 3 { for node in hit { if case .center(let index) = node { expectTakeover(of: index) } } }
+        events.schedule(.disaster(.mend(id)), at: later(range))
     }
 
-    private mutating func takeStoreAway() {
+    private mutating func mend(_ id: Int) {
+        let before = centers.indices.map { cuts.blocks(.center($0), .callers) }
+        guard cuts.mend(id) else { return }
+        troubles.add(now, .cut)
+        note("a cut is mended")
+        reopened(before)
+    }
+
+    private mutating func waysChanged(_ ways: [Way]) {
+        for index in centers.indices where ways.contains(where: { $0.from == .center(index) }) {
+            if cuts.blocks(.center(index), .callers) { wayToCallersChanged(index) }
+        }
+        for call in calls.indices where calls[call].isOpen {
+            let access = Places.node(at: phones[calls[call].phone].access)
+            calls[call].promises = calls[call].promises.filter { promise in
+                !ways.contains {
+                    ($0.from == access && $0.to == .center(promise.key))
+                        || ($0.to == access && $0.from == .center(promise.key))
+                        || $0.from == .center(promise.key) && $0.to == .callers
+                }
+            }
+        }
+    }
+
+    private mutating func reopened(_ wasClosed: [Bool]) {
+        for index in centers.indices where wasClosed[index] && !cuts.blocks(.center(index), .callers) {
+            wayToCallersChanged(index)
+        }
+        if !store.isAway { storeReturns() }
+    }
+
+    // MARK: The store
+
+    private mutating func takeStoreAway(_ range: ClosedRange<Int>) {
         guard !store.isAway else { return }
         report.outages += 1
+        log(.store)
         store.isAway = true
         note("the store is away")
-        events.schedule(.disaster(.storeBack), at: now + .milliseconds(Int.random(in: 50...9_000, using: &random)))
+        events.schedule(.disaster(.storeBack), at: later(range))
     }
 
-    mutating func heal() {
-        for index in centers.indices {
-            if centers[index].core == nil { start(index) }
-            centers[index].isCut = false
+    /// The primary dies; its standby takes its place and lacks the last writes that nobody waited for.
+    private mutating func promote() {
+        guard !store.isAway, store.hasStandby else { return }
+        report.promotions += 1
+        let lost = store.promote()
+        note("the store's primary is lost, and with it \(lost) writes that nobody waited for")
+        takeStoreAway(500...6_000)
+    }
+
+    private mutating func stepClock() {
+        let step = Duration.milliseconds(Int.random(in: -90_000...90_000, using: &random))
+        let nodes: [NodeName] =
+            centers.indices.map { .center($0) } + masters.indices.map { .master($0) } + [.access(0), .store]
+        guard let node = nodes.randomElement(using: &random) else { return }
+        note("the clock of \(node.text) is set by \(step)")
+        if node == .store {
+            store.wallOffset += step
+        } else {
+            withProcess(node) { $0.wallOffset += step }
         }
-        if store.isAway { storeReturns() }
+    }
+
+    // MARK: Drains
+
+    private mutating func drain(_ node: NodeName) {
+        guard case .center(let index) = node, isSpared(node) else { return }
+        troubles.add(now, .center)
+        breakPromises(of: index)
+        order(.draining, index)
+        events.schedule(.disaster(.enable(index)), at: later(4_000...15_000))
+    }
+
+    private mutating func order(_ state: AdministrativeState, _ index: Int) {
+        guard let leader = masters.firstIndex(where: { $0.isLeading && $0.process.isAtWork }) else { return }
+        note("an operator wants \(Places.centerNames[index]) \(state.rawValue)")
+        report.orders += 1
+        tellMaster(leader, .ordered(node: Places.centerNames[index], state, by: "operator"))
+    }
+
+    // MARK: The end
+
+    mutating func heal() {
+        let before = centers.indices.map { cuts.blocks(.center($0), .callers) }
+        cuts.mendAll()
+        store.lostAnswers = 0
+        if store.isAway { storeReturns() } else { reopened(before) }
+        let nodes: [NodeName] =
+            accessNodes.indices.map { .access($0) } + centers.indices.map { .center($0) }
+            + masters.indices.map { .master($0) }
+        for node in nodes {
+            if frozen.contains(node) { thaw(node) }
+            restart(node)
+        }
+        for index in centers.indices { order(.enabled, index) }
     }
 
     // MARK: Faults that need an occasion
@@ -102,55 +277,17 @@ extension World {
     private mutating func faultyTick() {
         let index = Int.random(in: centers.indices, using: &random)
         switch settings.fault {
-        case .staleWrites: cutIfSpared(index)
-        case .noFailover: killIfSpared(index)
-        case .dropCalls: tellCenter(index, .endAllCalls)
+        case .staleWrites:
+            if isSpared(.center(index)) { strike(.cutMaster, center: index) }
+        case .noFailover: doom(.center(index))
+        case .dropCalls: if centers[index].core != nil { tellCenter(index, .endAllCalls) }
         case .doublePost, .falseDone, .forgetCDR, .leakPIN, .swallowAnswers, .crossedLines, nil: break
         }
     }
 
-    // MARK: Garbage (I9)
-
-    /// Bytes of strangers: noise, or messages with some bytes changed. They belong to no caller's call.
-    private mutating func throwGarbage() {
-        let targets = [Self.accessAddress, Self.masterAddress] + centers.map(\.endpoint)
-        guard let to = targets.randomElement(using: &random) else { return }
-        let from = Endpoint(.v4(0x0A09_0000 + UInt32.random(in: 0...255, using: &random)), port: 5060)
-        var bytes: [UInt8]
-        if Int.random(in: 0..<4, using: &random) == 0 {
-            bytes = (0..<Int.random(in: 0...1_400, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random)
-            }
-        } else {
-            bytes = mangledMessage(to: to, from: from)
-        }
-        report.garbage += 1
-        transmit(bytes, from: from, to: to)
-    }
-
-    private mutating func mangledMessage(to: Endpoint, from: Endpoint) -> [UInt8] {
-        let methods = ["INVITE", "BYE", "CANCEL", "OPTIONS", "ACK", "INFO", "UPDATE", "PRACK", "REGISTER", "NOTIFY"]
-        let method = methods.randomElement(using: &random) ?? "INVITE"
-        let isResponse = Int.random(in: 0..<4, using: &random) == 0
-        let first =
-            isResponse
-            ? "SIP/2.0 \(Int.random(in: 100...699, using: &random)) Whatever" : "\(method) sip:95533@\(to) SIP/2.0"
-        let toTag = Bool.random(using: &random) ? ";tag=center-a.1.\(random.hex(16))" : ""
-        let body = "v=0\r\no=- 1 1 IN IP4 10.9.0.1\r\ns=-\r\nc=IN IP4 10.9.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 8\r\n"
-        let text =
-            "\(first)\r\nVia: SIP/2.0/UDP \(from);branch=z9hG4bK\(random.hex(10))\r\nMax-Forwards: 70\r\n"
-            + "From: <sip:stranger@\(from)>;tag=\(random.hex(6))\r\nTo: <sip:95533@\(to)>\(toTag)\r\n"
-            + "Call-ID: \(random.hex(12))\r\nCSeq: 7 \(method)\r\nContact: <sip:stranger@\(from)>\r\n"
-            + "Content-Type: application/sdp\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
-        var bytes = Array(text.utf8)
-        for _ in 0..<Int.random(in: 0...6, using: &random) {
-            let place = Int.random(in: bytes.indices, using: &random)
-            switch Int.random(in: 0..<3, using: &random) {
-            case 0: bytes[place] = UInt8.random(in: 0...255, using: &random)
-            case 1: bytes.insert(contentsOf: bytes[place..<min(bytes.count, place + 9)], at: place)
-            default: bytes.removeSubrange(place..<min(bytes.count, place + Int.random(in: 1...9, using: &random)))
-            }
-            if bytes.isEmpty { break }
-        }
-        return bytes
+    /// Both masters lose a center that goes on writing.
+    private mutating func strike(_ kind: Disaster.Kind, center: Int) {
+        let ways = masters.indices.flatMap { Way.both(.master($0), .center(center)) }
+        cut(ways, 3_000...9_000, "the masters and \(Places.centerNames[center])")
     }
 }

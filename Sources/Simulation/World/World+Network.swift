@@ -6,13 +6,15 @@ extension World {
     mutating func transmit(_ bytes: [UInt8], from: Endpoint, to: Endpoint) {
         let call = Self.callNumber(in: bytes)
         report.datagrams += 1
-        let link = network[isCaller(from) || isCaller(to) ? .caller : .inner]
-        if isCut(from, to) || hits(link.loss) || swallows(bytes, from, call) {
+        let (source, target) = (Places.node(at: from), Places.node(at: to))
+        let link = network[source == .callers || target == .callers ? .caller : .inner]
+        let isSwallowed = swallows(bytes, from: source, call)
+        if isSwallowed || isCut(source, target) || hits(link.loss) {
             report.dropped += 1
-            if !swallows(bytes, from, call) { disturb(call) }
+            if !isSwallowed { disturb(call) }
             return trace.datagram(from: from, to: to, bytes, .lost, call: call, at: now)
         }
-        let datagram = Datagram(from: from, to: to, bytes: bytes, call: call)
+        let datagram = Datagram(from: from, to: to, toNode: target, bytes: bytes, call: call)
         let isTwice = hits(link.duplication)
         trace.datagram(from: from, to: to, bytes, isTwice ? .twice : .sent, call: call, at: now)
         for _ in 0...(isTwice ? 1 : 0) {
@@ -29,72 +31,75 @@ extension World {
         perMillion > 0 && Int.random(in: 0..<1_000_000, using: &random) < perMillion
     }
 
-    func isCaller(_ endpoint: Endpoint) -> Bool {
-        if case .v4(let bits) = endpoint.address { return bits >> 16 == 0x0A01 }
-        return false
+    func isCut(_ from: NodeName?, _ to: NodeName?) -> Bool {
+        guard !cuts.isEmpty, let from, let to else { return false }
+        return cuts.blocks(from, to)
     }
 
     /// The fault: final answers to every fifth caller do not leave access.
-    private func swallows(_ bytes: [UInt8], _ from: Endpoint, _ call: Int?) -> Bool {
-        guard settings.fault == .swallowAnswers, from == Self.accessAddress, let call, call % 5 == 0 else {
-            return false
-        }
+    private func swallows(_ bytes: [UInt8], from: NodeName?, _ call: Int?) -> Bool {
+        guard settings.fault == .swallowAnswers, case .access? = from, let call, call % 5 == 0 else { return false }
         return bytes.starts(with: Array("SIP/2.0 2".utf8)) || bytes.starts(with: Array("SIP/2.0 4".utf8))
     }
 
     mutating func disturb(_ call: Int?) {
-        if let call, calls.indices.contains(call) { calls[call].isDisturbed = true }
+        guard let call, calls.indices.contains(call) else { return }
+        calls[call].isDisturbed = true
+        calls[call].disturbedAt = now
     }
 
     mutating func deliver(_ datagram: Datagram) {
         let flow = Flow(transport: .udp, remote: datagram.from)
-        if datagram.to == Self.accessAddress {
-            access.receive(datagram.bytes, on: flow, parser, at: now)
-            performAccess()
-        } else if datagram.to == Self.masterAddress {
-            receiveAtMaster(datagram)
-        } else if let index = centers.firstIndex(where: { $0.endpoint == datagram.to }) {
-            receiveAtCenter(index, datagram, flow)
-        } else if let index = phoneIndex(datagram.to), let message = try? parser.parse(datagram.bytes, transport: .udp)
-        {
+        switch datagram.toNode {
+        case .access(let index):
+            guard accessNodes[index].process.isRunning else { return nobodyListens(datagram, .access(index)) }
+            accessNodes[index].receive(datagram.bytes, on: flow, parser, at: now)
+            performAccess(index)
+        case .master(let index):
+            guard masters[index].process.isRunning else { return nobodyListens(datagram, .master(index)) }
+            receiveAtMaster(index, datagram)
+        case .center(let index):
+            guard centers[index].core != nil else { return nobodyListens(datagram, .center(index)) }
+            let moment = moment(.center(index))
+            centers[index].receive(datagram.bytes, on: flow, parser, at: moment)
+            performCenter(index)
+        case .callers:
+            guard let index = phoneIndex(datagram.to),
+                let message = try? parser.parse(datagram.bytes, transport: .udp)
+            else { return }
             withPhone(index) { $0.receive(message, from: datagram.from) }
+        case .store, nil: break
         }
     }
 
-    private mutating func receiveAtCenter(_ index: Int, _ datagram: Datagram, _ flow: Flow) {
-        guard centers[index].core != nil else {
-            trace.datagram(
-                from: datagram.from, to: datagram.to, datagram.bytes, .unreachable, call: datagram.call, at: now)
-            guard !centers[index].isHostGone else { return }
-            let delay = network.inner.delay
-            events.schedule(.refusal(at: datagram.from, by: datagram.to), at: now + delay)
-            return
-        }
-        let moment = moment
-        centers[index].receive(datagram.bytes, on: flow, parser, at: moment)
-        performCenter(index)
+    /// The host refuses, if it is there and the way back is open.
+    private mutating func nobodyListens(_ datagram: Datagram, _ node: NodeName) {
+        trace.datagram(
+            from: datagram.from, to: datagram.to, datagram.bytes, .unreachable, call: datagram.call, at: now)
+        guard process(node)?.isHostGone == false, !isCut(node, Places.node(at: datagram.from)) else { return }
+        events.schedule(.refusal(at: datagram.from, by: datagram.to), at: now + network.inner.delay)
     }
 
     mutating func refused(at: Endpoint, by: Endpoint) {
-        if at == Self.accessAddress {
-            note("access hears by ICMP that nobody listens at \(by)")
-            access.handle(.unreachable(Flow(transport: .udp, remote: by)), at: now)
-            performAccess()
-        } else if at == Self.masterAddress, let center = centers.first(where: { $0.endpoint == by }) {
-            tellMaster(.refused(node: center.name))
+        switch Places.node(at: at) {
+        case .access(let index):
+            guard accessNodes[index].process.isRunning else { return }
+            note("\(Places.accessNames[index]) hears by ICMP that nobody listens at \(by)")
+            accessNodes[index].handle(.unreachable(Flow(transport: .udp, remote: by)), at: now)
+            performAccess(index)
+        case .master(let index):
+            guard let node = Places.node(at: by) else { return }
+            tellMaster(index, .refused(node: node.text))
+        case .center(let index):
+            guard centers[index].core != nil else { return }
+            tellCenter(index, .unreachable(Flow(transport: .udp, remote: by)))
+        case .callers, .store, nil: break
         }
     }
 
     func phoneIndex(_ endpoint: Endpoint) -> Int? {
-        guard case .v4(let bits) = endpoint.address, isCaller(endpoint) else { return nil }
-        let index = Int(bits & 0xFFFF)
+        guard let index = Places.callerIndex(endpoint) else { return nil }
         return phones.indices.contains(index) ? index : nil
-    }
-
-    /// The master and a center do not hear each other while they are cut off.
-    private func isCut(_ one: Endpoint, _ other: Endpoint) -> Bool {
-        guard one == Self.masterAddress || other == Self.masterAddress else { return false }
-        return centers.contains { $0.isCut && ($0.endpoint == one || $0.endpoint == other) }
     }
 
     /// Calls are named `c17@phones`, so that every datagram of a call is known.

@@ -1,120 +1,98 @@
 import Banking
 import Center
-import Master
 import Menu
 import Primitives
 import SIP
 import Session
 import Store
 
-/// Who asked the store.
-enum StoreAsker: Sendable {
-    case nobody
-    case center(Int, life: Int, StorePurpose)
-    case bank(Int, life: Int, CallHandle, OperationCall)
-    case heartbeat(center: Int, life: Int, NodeIdentity)
-    case masterIdentity
-    case lease(UInt64)
-    case fence(NodeIdentity)
-    case sweepList(NodeIdentity)
-    case sweepClaim(SessionID)
-    case sweepOwn
-    case sweepEnd(SessionID)
-}
-
-struct StoreJob: Sendable {
-    var request: StoreRequest
-    var asker: StoreAsker
-    /// Which center's queue it came through, and that center's life.
-    var center: Int?
-    var life = 0
-}
-
-/// The store in memory, with the latency and the outages of one on a disk.
-struct StoreNode {
-    var engine: MemoryEngine
-    var random: SeededRandom
-    var isAway = false
-
-    init(seed: UInt64) {
-        random = SeededRandom(seed: seed)
-        engine = MemoryEngine(id: "simulation")
-    }
-
-    mutating func latency(_ request: StoreRequest) -> Duration {
-        let work = Duration.microseconds(Int.random(in: 300...4_000, using: &random))
-        return request.isDeferrable ? work + .milliseconds(Int.random(in: 0...10, using: &random)) : work
-    }
-}
-
-extension StoreRequest {
-    /// Gathered for some milliseconds, and kept by its node while the store is away.
-    var isDeferrable: Bool {
-        switch self {
-        case .heartbeat, .checkpoint, .appendTimeline: true
-        default: false
-        }
-    }
-}
-
+/// What nodes ask of the store, over a network that may be cut.
 extension World {
-    mutating func ask(_ request: StoreRequest, for asker: StoreAsker, of center: Int? = nil) {
-        var job = StoreJob(request: request, asker: asker, center: center)
-        var at = now + store.latency(request)
-        if let center {
-            // One queue a node: what was asked first is done first.
-            job.life = centers[center].life
-            at = max(at, centers[center].storeFreeAt)
-            centers[center].storeFreeAt = at
-            sessions.asked(request, of: centers[center].identity)
-        }
-        events.schedule(.storeTakes(job), at: at)
+    mutating func ask(_ request: StoreRequest, for asker: StoreAsker) {
+        let node = asker.node
+        let job = StoreJob(request: request, asker: asker, node: node, life: process(node)?.life ?? 0)
+        if case .center(let index) = node { sessions.asked(request, of: centers[index].identity) }
+        events.schedule(.storeTakes(job), at: store.turn(of: node, request, now: now))
     }
 
     mutating func storeTakes(_ job: StoreJob) {
         // What a killed node had not yet handed over is gone with it.
-        if let center = job.center, centers[center].life != job.life || centers[center].core == nil { return }
-        guard store.isAway else { return carryOut(job) }
-        if job.request.isDeferrable, let center = job.center {
-            centers[center].held.append(job)
+        guard let process = process(job.node), process.life == job.life, process.isRunning else { return }
+        if store.isAway {
+            guard !job.request.isHeld else { return store.hold(job) }
+            answer(job.asker, .unavailable(StoreTrouble(.locked, "simulated outage")), after: .milliseconds(20))
+        } else if cuts.blocks(job.node, .store) {
+            guard !job.request.isHeld else { return store.hold(job) }
+            // Who asks cannot tell whether it got there; nothing says so before a time-out.
+            answer(job.asker, doubtful(job.request), after: .milliseconds(500))
         } else {
-            let trouble = StoreTrouble(.locked, "simulated outage")
-            events.schedule(.storeSays(job.asker, .unavailable(trouble)), at: now + .milliseconds(20))
+            carryOut(job)
         }
     }
 
     private mutating func carryOut(_ job: StoreJob) {
         let reply = execute(job.request)
-        let delay = Duration.microseconds(Int.random(in: 50...2_000, using: &store.random))
-        if case .nobody = job.asker { return }
-        events.schedule(.storeSays(job.asker, reply), at: now + delay)
+        let isLost = Int.random(in: 0..<1_000_000, using: &store.random) < store.lostAnswers
+        if !job.request.isDeferrable, isLost || cuts.blocks(.store, job.node) {
+            // The connection broke in COMMIT.
+            troubles.add(now, .store)
+            note("the answer to \(job.request.shortName) of \(job.node.text) is lost", call: call(of: job.request))
+            return answer(job.asker, doubtful(job.request), after: .milliseconds(isLost ? 30 : 500))
+        }
+        answer(job.asker, reply, after: .microseconds(Int.random(in: 50...2_000, using: &store.random)))
     }
 
+    private mutating func answer(_ asker: StoreAsker, _ reply: StoreReply, after delay: Duration) {
+        if case .nobody = asker { return }
+        events.schedule(.storeSays(asker, reply), at: now + delay)
+    }
+
+    /// What a client says that does not know whether its request was carried out.
+    private func doubtful(_ request: StoreRequest) -> StoreReply {
+        if case .bank(let bank) = request, bank.request.action.moves { return .bank(.unknown) }
+        return .unavailable(StoreTrouble(.io, "the connection broke"))
+    }
+
+    private func call(of request: StoreRequest) -> Int? { sessions.call(of: request.session) }
+
+    /// The store, or the way to it, is there again: what nodes kept is handed in.
     mutating func storeReturns() {
         store.isAway = false
-        for index in centers.indices {
-            var held: [StoreJob] = []
-            swap(&held, &centers[index].held)
-            for job in held where job.life == centers[index].life { carryOut(job) }
+        let nodes: [NodeName] = centers.indices.map { .center($0) } + masters.indices.map { .master($0) }
+        for node in nodes where !cuts.blocks(node, .store) {
+            for job in store.takeHeld(of: node) {
+                events.schedule(.storeTakes(job), at: store.turn(of: node, job.request, now: now))
+            }
         }
     }
 
     /// One request at the store, watched.
     private mutating func execute(_ request: StoreRequest) -> StoreReply {
         if let leak = SecretWatch.find(in: request) {
-            broken(.noSecrets, "\(leak) in \(request.shortName)", call: sessions.call(of: request.session))
+            broken(.noSecrets, "\(leak) in \(request.shortName)", call: call(of: request))
         }
         if settings.fault == .falseDone, case .bank(let bank) = request, case .transfer = bank.request.action {
             return .bank(.done)
         }
-        var reply = store.engine.perform(request, at: storeTime)
+        var reply = store.perform(request, at: storeTime)
         if settings.fault == .staleWrites { reply = believed(request, reply) }
         if settings.fault == .doublePost { postAgain(request, reply) }
-        if let broken = sessions.carriedOut(request, reply) {
-            self.broken(broken.0, broken.1, call: sessions.call(of: request.session))
+        if let broken = sessions.carriedOut(request, reply, at: now) {
+            self.broken(broken.0, broken.1, call: call(of: request))
         }
-        if case .end(let record, let ownership) = request, reply == .done { ended(record, ownership) }
-        if case .bank(let bank) = request, case .transfer = bank.request.action { watch(bank, reply) }
+        switch (request, reply) {
+        case (.end(let record, let ownership), .done): ended(record, ownership)
+        case (.bank(let bank), _): if case .transfer = bank.request.action { watch(bank, reply) }
+        case (.fence(let identity, _), .done):
+            // Whoever is fenced cannot keep what it promised.
+            for call in calls.indices where calls[call].isOpen {
+                for (index, promised) in calls[call].promises where promised == identity {
+                    calls[call].promises[index] = nil
+                }
+            }
+        case (.claim(let session, let from, let by, _), .claimed): claimed(session, from: from, by: by)
+        default: break
+        }
         return reply
     }
 
@@ -133,7 +111,7 @@ extension World {
             let again = OperationID("\(id)-again")
         else { return }
         bank.request.action = .transfer(again, payee: payee, amountMinor: amount)
-        _ = store.engine.perform(.bank(BankRequest(bank.request)), at: storeTime)
+        _ = store.perform(.bank(BankRequest(bank.request)), at: storeTime)
     }
 
     mutating func storeSays(_ asker: StoreAsker, _ reply: StoreReply) {
@@ -153,70 +131,23 @@ extension World {
             tellCenter(index, .bank(handle, call, outcome))
         case .heartbeat(let index, let life, let identity):
             if isAlive(index, life) { heartbeatAnswered(index, identity, reply) }
-        case .masterIdentity:
-            if case .identity(let identity) = reply { tellMaster(.storeIdentified(identity.id)) }
-        case .lease(let number):
-            switch reply {
-            case .lease(let lease):
-                tellMaster(
-                    .leaseReply(
-                        number: number, .held(by: lease.term.holder, epoch: UInt64(clamping: lease.term.epoch))))
-            default: tellMaster(.leaseReply(number: number, .refused(reason: "away")))
-            }
-        case .fence(let identity):
-            if reply == .done { fenced(identity) }
-            tellMaster(.fenceSettled(identity, reply == .done ? .fenced : .failed(reason: "away")))
-        case .sweepList, .sweepOwn, .sweepClaim, .sweepEnd: swept(asker, reply)
+        case .master(let index, let life, let purpose):
+            guard masters[index].process.life == life, masters[index].process.isRunning else { return }
+            storeTold(index, purpose, reply)
         }
     }
 
     private func isAlive(_ index: Int, _ life: Int) -> Bool {
-        centers[index].life == life && centers[index].core != nil
+        centers[index].process.life == life && centers[index].core != nil
     }
+}
 
-    private mutating func fenced(_ identity: NodeIdentity) {
-        for call in calls.indices where calls[call].isOpen {
-            for (index, promised) in calls[call].promises where promised == identity {
-                calls[call].promises[index] = nil
-            }
+extension LedgerRequest.Action {
+    /// Asked again it would be another thing, or it matters whether it happened.
+    var moves: Bool {
+        switch self {
+        case .transfer, .reportCard, .changePIN: true
+        default: false
         }
-        if !master.toSweep.contains(identity) { master.toSweep.append(identity) }
-        ask(.sessionsOwned(by: identity, limit: 32), for: .sweepList(identity))
-    }
-
-    // MARK: The master's sweep
-
-    /// Stands for the master's `SessionCloser`, which awaits its store: list, claim, end as `lost`, again until
-    /// nothing is left.
-    mutating func sweep() {
-        // What was claimed and could not be ended because the store went away.
-        ask(.sessionsOwned(by: master.identity, limit: 32), for: .sweepList(master.identity))
-        for identity in master.toSweep { ask(.sessionsOwned(by: identity, limit: 32), for: .sweepList(identity)) }
-        events.schedule(.sweep, at: now + .seconds(2))
-    }
-
-    private mutating func swept(_ asker: StoreAsker, _ reply: StoreReply) {
-        switch (asker, reply) {
-        case (.sweepList, .sessionHeads(let heads)):
-            for head in heads {
-                if head.ownership.node == master.identity {
-                    ask(.session(head.id), for: .sweepOwn)
-                    continue
-                }
-                ask(
-                    .claim(head.id, from: head.ownership, by: master.identity, ground: .fenced),
-                    for: .sweepClaim(head.id))
-            }
-        case (.sweepClaim, .claimed(let session)): endAsLost(session)
-        case (.sweepOwn, .sessions(let found)):
-            for session in found where session.ownership.node == master.identity { endAsLost(session) }
-        default: break
-        }
-    }
-
-    private mutating func endAsLost(_ session: StoredSession) {
-        let kind: EndKind = session.callerEnded == nil ? .lost : .caller
-        let record = session.checkpoint.record.closed(kind, at: session.callerEnded ?? moment.wall)
-        ask(.end(record, under: session.ownership), for: .sweepEnd(record.id))
     }
 }

@@ -11,10 +11,8 @@ import Store
 struct World {
     /// Civil time at the beginning: a Monday morning.
     static let wallBase = WallTime(milliseconds: 1_795_399_200_000)
-    static let accessAddress = Endpoint(.v4(0x0A00_0001), port: 5060)
     /// Phones that call when a center dies, beside those that call all the time.
-    static let probes = 4
-    static let masterAddress = Endpoint(.v4(0x0A00_0002), port: 5070)
+    static let probes = 6
 
     let settings: SimulationSettings
     let library: SpokenLibrary
@@ -23,9 +21,10 @@ struct World {
     /// Of the network and the disasters; every node has its own.
     var random: SeededRandom
     var network: Network
-    var access: AccessNode
+    var cuts = Cuts()
+    var accessNodes: [AccessNode]
     var centers: [CenterNode]
-    var master: MasterNode
+    var masters: [MasterNode]
     var store: StoreNode
     var phones: [Phone]
     var calls: [CallFacts] = []
@@ -34,8 +33,11 @@ struct World {
     var trace: Trace
     var report = SimulationReport()
     var violation: Violation?
-    /// When something went wrong on purpose.
-    var disasters: [MonotonicTime] = []
+    /// What stands still now.
+    var frozen: Set<NodeName> = []
+    var troubles: TroubleLog
+    /// Which disasters this run draws from.
+    var disasterKinds: [Disaster.Kind]
     /// Errands and new calls end; disasters are over.
     var isClosing = false
     let parser = MessageParser()
@@ -45,23 +47,34 @@ struct World {
         self.library = library
         var random = SeededRandom(seed: settings.seed)
         network = Network(isLossy: settings.hasLoss, using: &random)
-        centers = ["center-a", "center-b"].enumerated().map { index, name in
-            CenterNode(index: index, name: name, endpoint: Endpoint(.v4(0x0A00_000B + UInt32(index)), port: 5080))
+        centers = Places.centerNames.indices.map { CenterNode(index: $0) }
+        let attempts = settings.fault == .noFailover ? 1 : 4
+        accessNodes = Places.accessNames.indices.map {
+            AccessNode(index: $0, seed: random.next(), attempts: attempts)
         }
-        access = AccessNode(
-            seed: random.next(), centers: centers, attempts: settings.fault == .noFailover ? 1 : 4, now: .zero)
-        master = MasterNode(centers: centers, seed: random.next())
-        store = StoreNode(seed: random.next())
+        masters = Places.masterNames.indices.map { MasterNode(index: $0, seed: random.next()) }
+        store = StoreNode(seed: random.next(), keepsStandby: Bool.random(using: &random))
         money = MoneyWatch(customers: settings.phones + 4)
         phones = (0..<settings.phones + Self.probes).map {
-            Phone(index: $0, access: Self.accessAddress, library: library, seed: random.next())
+            Phone(
+                index: $0, access: Places.access($0 % Places.accessNames.count), library: library, seed: random.next())
         }
         trace = Trace(length: settings.traceLength, printsAll: settings.tracesAll)
+        disasterKinds = Disaster.Kind.drawn(for: settings, using: &random)
+        troubles = TroubleLog()
         self.random = random
     }
 
-    var moment: Moment { Moment(monotonic: now, wall: Self.wallBase + (now - .zero)) }
-    var storeTime: StoreTime { StoreTime(wall: moment.wall, sinceBoot: now, bootID: "simulation") }
+    /// The time as a node's own clocks show it.
+    func moment(_ node: NodeName) -> Moment {
+        Moment(monotonic: now, wall: wall + (process(node)?.wallOffset ?? .zero))
+    }
+
+    /// Civil time by a clock that nobody steps.
+    var wall: WallTime { Self.wallBase + (now - .zero) }
+    var storeTime: StoreTime {
+        StoreTime(wall: wall + store.wallOffset, sinceBoot: now, bootID: "simulation")
+    }
 
     // MARK: The run
 
@@ -84,10 +97,12 @@ struct World {
 
     private mutating func begin() {
         openBank()
-        for index in centers.indices { start(index) }
-        ask(.identity, for: .masterIdentity)
-        rearm(.master)
-        events.schedule(.sweep, at: now + .seconds(2))
+        for index in accessNodes.indices {
+            accessNodes[index].process.start(at: now)
+            rearm(.access(index))
+        }
+        for index in centers.indices { startCenter(index) }
+        for index in masters.indices { startMaster(index) }
         // Centers have to be known before anybody calls.
         for phone in phones.indices.prefix(settings.phones) {
             events.schedule(
@@ -98,15 +113,21 @@ struct World {
         events.schedule(.close, at: now + settings.callingTime)
     }
 
-    private mutating func perform(_ event: WorldEvent) {
+    mutating func perform(_ event: WorldEvent) {
+        if !frozen.isEmpty, let node = event.node, frozen.contains(node) {
+            return withProcess(node) { $0.park(event) }
+        }
         switch event {
         case .arrives(let datagram): deliver(datagram)
         case .refusal(let at, let by): refused(at: at, by: by)
         case .wake(let node): wake(node)
-        case .table(let table):
-            access.handle(.table(table), at: now)
-            performAccess()
-        case .complaint(let center): tellMaster(.reported(node: center, by: "access-1"))
+        case .offer(let master, let access): offer(from: master, to: access)
+        case .table(let table, let access, let life):
+            guard accessNodes[access].process.life == life else { return }
+            accessNodes[access].handle(.table(table), at: now)
+            performAccess(access)
+        case .complaint(let center, let access, let master):
+            tellMaster(master, .reported(node: center, by: Places.accessNames[access]))
         case .storeTakes(let job): storeTakes(job)
         case .storeSays(let asker, let reply): storeSays(asker, reply)
         case .played(let center, let life, let handle, let playback): played(center, life, handle, playback)
@@ -116,7 +137,8 @@ struct World {
             withPhone(phone) { $0.fired(timer, call: call) }
         case .errand(let phone): beginErrand(phone)
         case .heartbeat(let center, let life): heartbeat(center, life)
-        case .sweep: sweep()
+        case .masterTick(let master, let life): masterTick(master, life)
+        case .hearingDue(let call, let serial): hearingDue(call, serial)
         case .disaster(let disaster): strike(disaster)
         case .close: close()
         case .finish: break
@@ -164,8 +186,10 @@ enum WorldEvent: Sendable {
     /// ICMP at the sender: nobody listens there.
     case refusal(at: Endpoint, by: Endpoint)
     case wake(NodeName)
-    indirect case table(RouteTable)
-    case complaint(String)
+    /// A master has a table for an access node that may not have it.
+    case offer(master: Int, access: Int)
+    indirect case table(RouteTable, access: Int, life: Int)
+    case complaint(String, access: Int, master: Int)
     indirect case storeTakes(StoreJob)
     indirect case storeSays(StoreAsker, StoreReply)
     case played(center: Int, life: Int, CallHandle, UInt64)
@@ -174,17 +198,35 @@ enum WorldEvent: Sendable {
     case phone(Int, call: Int, PhoneTimer)
     case errand(Int)
     case heartbeat(center: Int, life: Int)
-    case sweep
+    case masterTick(Int, life: Int)
+    /// A caller should have been heard again by now.
+    case hearingDue(call: Int, serial: Int)
     case disaster(Disaster)
     case close
     case finish
-}
 
-enum NodeName: Sendable, Hashable { case access, master, center(Int) }
+    /// Whose process it happens to.
+    var node: NodeName? {
+        switch self {
+        case .arrives(let datagram): datagram.toNode
+        case .refusal(let at, _): Places.node(at: at)
+        case .wake(let node): node
+        case .offer(let master, access: _), .masterTick(let master, life: _): .master(master)
+        case .table(_, let access, life: _): .access(access)
+        case .complaint(_, _, let master): .master(master)
+        case .storeTakes(let job): job.node
+        case .storeSays(let asker, _): asker.node
+        case .played(let center, life: _, _, _), .heartbeat(let center, life: _): .center(center)
+        case .keyPressed(_, _, let to): Places.node(at: to)
+        case .heard, .phone, .errand, .hearingDue, .disaster, .close, .finish: nil
+        }
+    }
+}
 
 struct Datagram: Sendable {
     var from: Endpoint
     var to: Endpoint
+    var toNode: NodeName?
     var bytes: [UInt8]
     var call: Int?
 }

@@ -1,0 +1,163 @@
+import Primitives
+import Session
+
+/// What one caller's ear has.
+struct Hearing: Sendable {
+    /// Who is heard now.
+    var sources: [Endpoint] = []
+    /// Since when nobody is.
+    var silentSince: MonotonicTime?
+    var expectation: Expectation?
+    var serial = 0
+
+    /// The center is lost; another one has to be heard soon.
+    struct Expectation: Sendable {
+        var center: Int
+        var identity: NodeIdentity
+        var since: MonotonicTime
+        /// What was asked when the center was lost and not yet replied to.
+        var question: String?
+        var isHeardAgain = false
+    }
+}
+
+/// I4: an answered call outlives its center.
+extension World {
+    mutating func heard(_ fact: MediaFact) {
+        guard let index = phoneIndex(fact.to) else { return }
+        let at = phones[index].calls.lastIndex { $0.rtp == fact.to }
+        if let at {
+            let call = phones[index].calls[at].number
+            guard follow(fact, call, isOnHold: phones[index].calls[at].onHold) else { return }
+        }
+        withPhone(index) { $0.hear(fact) }
+    }
+
+    /// Keeps the books; whether the person notices.
+    private mutating func follow(_ fact: MediaFact, _ call: Int, isOnHold: Bool) -> Bool {
+        guard calls.indices.contains(call) else { return true }
+        switch fact.heard {
+        case .flows:
+            guard !calls[call].hearing.sources.contains(fact.from) else { return false }
+            calls[call].hearing.sources.append(fact.from)
+            heardAgain(fact.from, call)
+            calls[call].hearing.silentSince = nil
+            return true
+        case .stops:
+            guard let place = calls[call].hearing.sources.firstIndex(of: fact.from) else { return false }
+            calls[call].hearing.sources.remove(at: place)
+            guard calls[call].hearing.sources.isEmpty else { return false }
+            if calls[call].answeredAt != nil, calls[call].isOpen { note("hears nothing any more", call: call) }
+            calls[call].hearing.silentSince = isOnHold ? nil : now
+            return !isOnHold
+        case .clips(let names, _):
+            if settings.tracesAll { note("hears \(names.joined(separator: " "))", call: call) }
+            resumed(names, fact.from, call)
+            return true
+        case .music, .echo: return true
+        }
+    }
+
+    private mutating func heardAgain(_ source: Endpoint, _ call: Int) {
+        guard let expectation = calls[call].hearing.expectation, !expectation.isHeardAgain,
+            Places.node(at: source) != .center(expectation.center)
+        else { return }
+        calls[call].hearing.expectation?.isHeardAgain = true
+        let gap = calls[call].hearing.silentSince.map { now - $0 } ?? .zero
+        report.resumed += 1
+        note("is heard by another center, \(now - expectation.since) after the loss, gap \(gap)", call: call)
+        if isCalm(since: expectation.since, to: now, but: expectation.center) {
+            report.longestGap = max(report.longestGap, gap)
+        }
+    }
+
+    /// The first words of the new center: the question that was open when the old one was lost.
+    private mutating func resumed(_ names: [String], _ source: Endpoint, _ call: Int) {
+        guard let expectation = calls[call].hearing.expectation, expectation.isHeardAgain,
+            Places.node(at: source) != .center(expectation.center)
+        else { return }
+        calls[call].hearing.expectation?.question = nil
+        guard let question = expectation.question else { return }
+        report.positionsKept += 1
+        guard !names.contains(question) else { return }
+        broken(
+            .samePlace, "was asked \(question) when the center was lost, now hears \(names.prefix(6))", call: call)
+    }
+
+    // MARK: Expectations
+
+    /// A center is gone, stands still or is cut off: those who hear it should hear another one soon.
+    mutating func expectTakeover(of index: Int) {
+        let identity = centers[index].identity
+        for call in calls.indices where calls[call].isOpen && calls[call].answeredAt != nil {
+            guard calls[call].hearing.sources.contains(where: { Places.node(at: $0) == .center(index) }),
+                let answered = calls[call].answeredAt
+            else { continue }
+            report.orphaned += 1
+            guard settings.takesOver, let stored = storedAt(call), stored < now, answered < now else { continue }
+            calls[call].hearing.serial += 1
+            var expectation = Hearing.Expectation(center: index, identity: identity, since: now)
+            let phone = phones[calls[call].phone]
+            // What was said to the store a moment ago may be lost with the center.
+            if let question = phone.index(of: call).flatMap({ phone.calls[$0].question }), !question.hasReplied,
+                now - question.at > .milliseconds(100),
+                !troubles.any(of: [.store, .cut], from: now + .seconds(-12), to: now)
+            {
+                expectation.question = question.name
+            }
+            calls[call].hearing.expectation = expectation
+            events.schedule(
+                .hearingDue(call: call, serial: calls[call].hearing.serial),
+                at: now + Simulation.gapLimit + network.media)
+        }
+    }
+
+    private func storedAt(_ call: Int) -> MonotonicTime? {
+        let phone = phones[calls[call].phone]
+        return phone.index(of: call).flatMap { phone.calls[$0].peer?.tag }.flatMap { NodeIdentity(tag: $0) }
+            .flatMap { sessions.storedAt(call, at: $0) }
+    }
+
+    mutating func hearingDue(_ call: Int, _ serial: Int) {
+        guard calls[call].isOpen, calls[call].hearing.serial == serial,
+            let expectation = calls[call].hearing.expectation, !expectation.isHeardAgain
+        else { return }
+        // The same center is back before anybody held it for dead.
+        if calls[call].hearing.sources.contains(where: { Places.node(at: $0) == .center(expectation.center) }) {
+            return
+        }
+        guard isCalm(since: expectation.since, to: now, but: expectation.center) else { return }
+        broken(
+            .callsLast,
+            "not heard again within \(Simulation.gapLimit) after \(expectation.identity) was lost", call: call)
+    }
+
+    /// Nothing but the loss of that center went wrong around that time, and enough others were there for it.
+    func isCalm(since: MonotonicTime, to end: MonotonicTime, but center: Int) -> Bool {
+        let from = since + .seconds(-8)
+        guard !store.isAway, !troubles.any(of: [.store, .access], from: from, to: end),
+            troubles.count(of: .center, from: from, to: end) + troubles.count(of: .cut, from: from, to: end) <= 1,
+            troubles.count(of: .master, from: from, to: end) == 0
+        else { return false }
+        let others = centers.indices.contains { index in
+            index != center && isSound(.center(index)) && centers[index].process.since + .seconds(8) < since
+                && centers[index].isRegistered
+        }
+        return others && masters.contains { $0.isLeading && isSound(.master($0.index)) }
+    }
+
+    /// A master closed a session as lost.
+    mutating func judgeLoss(_ call: Int) {
+        guard settings.takesOver, calls[call].isOpen, calls[call].answeredAt != nil,
+            let expectation = calls[call].hearing.expectation,
+            isCalm(since: expectation.since, to: now, but: expectation.center)
+        else { return }
+        broken(.callsLast, "closed as lost after the death of \(expectation.identity)", call: call)
+    }
+
+    /// A center took a session over.
+    mutating func claimed(_ session: SessionID, from: Ownership, by: NodeIdentity) {
+        report.claims += 1
+        note("\(by) claims \(session) from \(from.node)", call: sessions.call(of: session))
+    }
+}

@@ -1,0 +1,159 @@
+import Banking
+import Primitives
+import Session
+import Store
+
+/// The judgement of what callers noticed, and of what was written.
+extension World {
+    mutating func judge(_ news: PhoneNews, _ call: Int) {
+        switch news {
+        case .answered(let after):
+            report.answered += 1
+            calls[call].answeredAt = now
+            judgeSetUp(call, after: after, status: 200)
+        case .refused(let status, let after):
+            report.refused += 1
+            judgeSetUp(call, after: after, status: status)
+        case .unanswered("INVITE", let began):
+            // The 200 was lost, and the center that repeats it until its ACK comes is dead: only a takeover can mend that.
+            if calls[call].isDisturbed, troubles.any(from: began + .seconds(-1), to: now) { return }
+            broken(.answers, "an INVITE had no final answer in \(Phone.limit)", call: call)
+        case .unanswered(let method, let began):
+            // A dead center may leave other requests to the caller's own time-out (RFC 4320 §4.2).
+            guard !troubles.any(from: began, to: now) else { return }
+            broken(.answers, "a \(method) had no final answer in \(Phone.limit)", call: call)
+        case .unacknowledged:
+            guard !troubles.any(from: now + .seconds(-40), to: now) else { return }
+            broken(.rules, "the answer to a re-INVITE was never acknowledged", call: call)
+        case .brokenRule(let detail): broken(.rules, detail, call: call)
+        case .hungUpOn: judgeHangUp(call)
+        case .over: ended(call)
+        case .confirmed(let transfer): money.confirm(transfer)
+        case .toldDone(let transfer): judgeDone(transfer, call)
+        case .toldNot(let transfer):
+            money.deny(transfer, call: call)
+            note("hears that nothing was moved", call: call)
+        case .toldUnknown: note("hears that it is not known yet", call: call)
+        case .strangeSource(let detail):
+            // A center that access gave up for its silence may speak until access has ended its late answer.
+            if !calls[call].isDisturbed { broken(.rightAudio, detail, call: call) }
+        case .wrongAudio(let detail): broken(.rightAudio, detail, call: call)
+        case .unexpected(let detail): broken(.answers, detail, call: call)
+        }
+    }
+
+    private mutating func judgeSetUp(_ call: Int, after: Duration, status: Int) {
+        let facts = calls[call]
+        note("final answer \(status) after \(after)", call: call)
+        if case .unknownLine = facts.errand.kind {
+            if status == 200 { broken(.answers, "a line that is not there was answered", call: call) }
+            return
+        }
+        if status == 487 { return }
+        guard !facts.isDisturbed, !facts.promises.isEmpty else { return }
+        if case .cancels = facts.errand.kind { return }
+        report.slowestAnswer = max(report.slowestAnswer, after)
+        if status != 200 {
+            broken(.newCalls, "refused with \(status) though a center could take it", call: call)
+        } else if after > Simulation.newCallLimit {
+            broken(.newCalls, "answered after \(after) though a center could take it", call: call)
+        }
+    }
+
+    private mutating func judgeHangUp(_ call: Int) {
+        let phone = calls[call].phone
+        guard let at = phones[phone].index(of: call), !phones[phone].calls[at].hasHeardGoodbye,
+            let answered = calls[call].answeredAt
+        else { return }
+        if now - answered >= CenterNode.longestCall - .seconds(1) { return }
+        broken(.callsLast, "the center hung up after \(now - answered) and said no goodbye", call: call)
+    }
+
+    private mutating func ended(_ call: Int) {
+        calls[call].isOpen = false
+        calls[call].hearing.expectation = nil
+        if let answered = calls[call].answeredAt { report.callTime += now - answered }
+        guard calls[call].phone < settings.phones else { return }
+        let pause = Duration.milliseconds(Int.random(in: 500...8_000, using: &random))
+        events.schedule(.errand(calls[call].phone), at: now + pause)
+    }
+
+    private mutating func judgeDone(_ transfer: Transfer, _ call: Int) {
+        report.toldDone += 1
+        note("hears that \(transfer.amountMinor) were moved", call: call)
+        guard case .transfers(let rows) = store.look(.transfers(limit: 100_000), at: storeTime) else {
+            return
+        }
+        let from = CustomerNumber(transfer.from).map { AccountNumber(first: $0).description }
+        let to = CustomerNumber(transfer.to).map { AccountNumber(first: $0).description }
+        let done = rows.filter {
+            $0.from == from && $0.to == to && $0.amountMinor == transfer.amountMinor && $0.result == "done"
+        }
+        guard done.count == 1 else {
+            return broken(
+                .toldTruth, "was told that \(transfer) is done, the ledger has it \(done.count) times", call: call)
+        }
+    }
+
+    /// A transfer went through the store.
+    mutating func watch(_ bank: BankRequest, _ reply: StoreReply) {
+        guard case .transfer(let id, let payee, let amount) = bank.request.action else { return }
+        if reply == .bank(.done), let from = Int(bank.request.customer.description), let to = Int(payee.description) {
+            report.transfers += 1
+            let transfer = Transfer(from: from, to: to, amountMinor: amount)
+            let wrong = money.posted(id, transfer)
+            if let wrong { broken(wrong.0, wrong.1, call: sessions.call(of: bank.write?.session)) }
+        }
+        compareMoney(call: sessions.call(of: bank.write?.session))
+    }
+
+    mutating func compareMoney(call: Int?) {
+        guard case .accounts(let rows) = store.look(.accounts(includingBank: true), at: storeTime),
+            case .audit(let audit) = store.look(.audit, at: storeTime)
+        else { return }
+        if let wrong = money.compare(rows, audit) { broken(wrong.0, wrong.1, call: call) }
+    }
+
+    /// A record was written.
+    mutating func ended(_ record: CallRecord, _ ownership: Ownership) {
+        report.records += 1
+        let call = sessions.call(of: record.id)
+        note("record: \(record.end?.rawValue ?? "none") by \(ownership.node)", call: call)
+        if record.end == .lost { report.lost += 1 }
+        guard let call, record.end == .lost || record.end == .operator else { return }
+        if masters.contains(where: { $0.identity == ownership.node }) { return judgeLoss(call) }
+        guard holds(ownership.node, call) else { return }
+        broken(
+            .callsLast, "\(ownership.node), which lives, ended a call as \(record.end?.rawValue ?? "")", call: call)
+    }
+
+    /// Whether the caller talks with that node. A center that access gave up and that answered late is another matter:
+    /// access ends that dialog, and an offer in its 200 finds no answer.
+    private func holds(_ node: NodeIdentity, _ call: Int) -> Bool {
+        let phone = phones[calls[call].phone]
+        return phone.index(of: call).flatMap { phone.calls[$0].peer?.tag.hasPrefix("\(node).") } ?? false
+    }
+
+    // MARK: The end
+
+    mutating func settleAccounts() {
+        compareMoney(call: nil)
+        if let (transfer, call) = money.deniedAndDone() {
+            broken(.toldTruth, "was told that \(transfer) was not done, the ledger has it", call: call)
+        }
+        if let call = calls.firstIndex(where: \.isOpen) {
+            broken(.answers, "the call has not come to its end", call: call)
+        }
+        for center in centers where center.core.map({ $0.callCount > 0 }) ?? false {
+            broken(.answers, "\(center.identity) still holds \(center.core?.callCount ?? 0) calls")
+        }
+        if let (session, call) = sessions.unrecorded() {
+            broken(.oneRecord, "\(session) has no record", call: call)
+        }
+        if case .liveCalls(let live) = store.look(.liveCalls(limit: 10), at: storeTime),
+            let first = live.first
+        {
+            broken(.oneRecord, "\(first.id) is still in the store", call: sessions.call(of: first.id))
+        }
+    }
+}

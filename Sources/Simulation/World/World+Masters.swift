@@ -1,0 +1,255 @@
+import Center
+import Master
+import Primitives
+import Routing
+import SIP
+import Session
+import Store
+
+/// Masters as their shells drive them.
+extension World {
+    mutating func startMaster(_ index: Int) {
+        masters[index].start(now: now, wall: moment(.master(index)).wall)
+        note("\(masters[index].identity) starts")
+        masterTick(index, masters[index].process.life)
+        rearm(.master(index))
+    }
+
+    /// What the shell reads from the store once a second.
+    mutating func masterTick(_ index: Int, _ life: Int) {
+        guard masters[index].process.life == life, masters[index].process.isRunning else { return }
+        let wall = moment(.master(index)).wall
+        masters[index].setClock(wall: wall, now: now)
+        let identity = masters[index].identity
+        if masters[index].isRegistered {
+            ask(.heartbeat(identity), for: .master(index, life: life, .heartbeat))
+        } else {
+            let registration = NodeRegistration(
+                identity: identity, role: .master, pid: Int32(life), processStart: 1, httpAddress: "none")
+            ask(.register(registration), for: .master(index, life: life, .heartbeat))
+        }
+        ask(.identity, for: .master(index, life: life, .identity))
+        ask(.nodes, for: .master(index, life: life, .nodes))
+        events.schedule(.masterTick(index, life: life), at: now + .seconds(1))
+    }
+
+    mutating func tellMaster(_ index: Int, _ event: MasterEvent) {
+        guard masters[index].process.isRunning else { return }
+        masters[index].handle(event, at: now)
+        performMaster(index)
+    }
+
+    mutating func receiveAtMaster(_ index: Int, _ datagram: Datagram) {
+        guard let message = try? parser.parse(datagram.bytes, transport: .udp) else { return }
+        if message.isRequest {
+            guard message.method == .options, case .master? = Places.node(at: datagram.from) else { return }
+            return answerPing(index, message, from: datagram.from)
+        }
+        guard let node = Places.node(at: datagram.from)?.text, let status = message.status,
+            message.cseq.method == .options, message.callID == callID(of: node, at: index)
+        else { return }
+        let notice = message.first(.tandemNode).flatMap { NodeNotice(headerValue: $0) }
+        tellMaster(
+            index,
+            .pong(
+                node: node, token: message.cseq.number, status: status, incarnation: notice?.incarnation,
+                load: message.first(.tandemLoad).flatMap { NodeLoad(headerValue: $0) }))
+    }
+
+    private func callID(of node: String, at index: Int) -> String { "ping-\(node)@\(masters[index].identity)" }
+
+    private mutating func answerPing(_ index: Int, _ request: Message, from: Endpoint) {
+        let notice = NodeNotice(
+            node: masters[index].identity.name, incarnation: masters[index].identity.incarnation)
+        let bytes = MessageWriter.response(
+            to: request, status: 200, toTag: "\(masters[index].identity).0", source: from,
+            headers: [(.tandemNode, notice.headerValue)])
+        transmit(bytes, from: Places.master(index), to: from)
+    }
+
+    mutating func performMaster(_ index: Int) {
+        while !masters[index].actions.isEmpty {
+            var actions: [MasterAction] = []
+            swap(&actions, &masters[index].actions)
+            for action in actions { perform(action, index) }
+        }
+        rearm(.master(index))
+    }
+
+    private mutating func perform(_ action: MasterAction, _ index: Int) {
+        let life = masters[index].process.life
+        let name = Places.masterNames[index]
+        switch action {
+        case .sendPing(let order): ping(order, index)
+        case .tableChanged:
+            for access in accessNodes.indices {
+                let delay = Duration.milliseconds(Int.random(in: 1...25, using: &random))
+                events.schedule(.offer(master: index, access: access), at: now + delay)
+            }
+        case .nodeChanged(let node, _, let state, let reason): note("\(name): \(node) is \(state): \(reason)")
+        case .fence(let identity, let epoch):
+            note("\(name) fences \(identity)")
+            ask(.fence(identity, under: term(epoch, index)), for: .master(index, life: life, .fence(identity)))
+        case .askLease(let number):
+            ask(
+                .acquireLease(
+                    name: "leader", holder: masters[index].identity,
+                    duration: masters[index].core.settings.lease.length),
+                for: .master(index, life: life, .lease(number)))
+        case .standingChanged(let standing):
+            masters[index].epoch = standing.writingEpoch
+            note("\(name): \(standing)")
+        case .audit(let record): note("\(name): \(record.kind.rawValue) \(record.node) \(record.detail)")
+        case .recordOrder(let node, let state, let by, let epoch):
+            ask(
+                .administer(node: node, state, by: by, under: term(epoch, index)),
+                for: .master(index, life: life, .order))
+        case .refuseOrder(let node, let state, let why): note("\(name) refuses \(state) of \(node): \(why)")
+        case .countSessions(let number):
+            ask(.sessionOwners(limit: MasterCore.ownerLimit), for: .master(index, life: life, .count(number)))
+        case .takeoverBegan(let dead, let sessions):
+            note("\(name): \(sessions) sessions of \(dead) are to be taken over")
+        case .takeoverEnded(let dead, let outcome):
+            note("\(name): \(outcome.taken) sessions of \(dead) taken in \(outcome.took), \(outcome.lost) lost")
+        case .closeLost(let dead, let reason):
+            note("\(name) closes what \(dead) left: \(reason)")
+            masters[index].closings[dead] = MasterNode.Closing()
+            askSessions(of: dead, index)
+        }
+    }
+
+    private func term(_ epoch: UInt64, _ index: Int) -> LeaderTerm {
+        LeaderTerm(lease: "leader", holder: masters[index].identity, epoch: Int64(clamping: epoch))
+    }
+
+    private mutating func ping(_ order: PingOrder, _ index: Int) {
+        let target = URI(user: order.node, host: order.to.address.description, port: order.to.port)
+        let address = Places.master(index)
+        let own = URI(user: Places.masterNames[index], host: address.address.description, port: address.port)
+        let bytes = MessageWriter.request(
+            method: .options, uri: target,
+            via: Via(
+                transport: .udp, host: own.host, port: own.port,
+                branch: Via.magicCookie + masters[index].random.hex(20), rport: .requested),
+            from: NameAddress(uri: own, parameters: [Parameter("tag", "\(masters[index].identity).0")]),
+            to: NameAddress(uri: target),
+            callID: callID(of: order.node, at: index), cseq: order.token & 0x7FFF_FFFF,
+            headers: order.headers)
+        transmit(bytes, from: address, to: order.to)
+    }
+
+    // MARK: Tables
+
+    /// An access node's long poll at a master: it gets the newest table, again and again where the way was cut.
+    mutating func offer(from master: Int, to access: Int) {
+        guard masters[master].process.isRunning, let table = masters[master].core.table,
+            masters[master].delivered[access] != table
+        else { return }
+        if accessNodes[access].process.isAtWork,
+            !isCut(.master(master), .access(access)), !isCut(.access(access), .master(master))
+        {
+            masters[master].delivered[access] = table
+            events.schedule(
+                .table(table, access: access, life: accessNodes[access].process.life), at: now + .milliseconds(1))
+        } else {
+            let backOff = Duration.milliseconds(Int.random(in: 200...2_000, using: &random))
+            events.schedule(.offer(master: master, access: access), at: now + backOff)
+        }
+    }
+
+    // MARK: What the store says
+
+    mutating func storeTold(_ index: Int, _ purpose: MasterPurpose, _ reply: StoreReply) {
+        switch purpose {
+        case .identity:
+            if case .identity(let identity) = reply { tellMaster(index, .storeIdentified(identity.id)) }
+        case .nodes:
+            guard case .nodes(let rows) = reply else { return }
+            let states = rows.map { ($0.registration.identity.name, $0.administrative) }
+            tellMaster(
+                index, .administrativeStates(Dictionary(states, uniquingKeysWith: { first, _ in first })))
+            let fenced = rows.filter { $0.isFenced && $0.registration.role == .center }
+            if !fenced.isEmpty { tellMaster(index, .fencedInStore(fenced.map(\.registration.identity))) }
+        case .lease(let number):
+            if case .lease(let lease) = reply {
+                tellMaster(
+                    index,
+                    .leaseReply(
+                        number: number,
+                        .held(by: lease.term.holder, epoch: UInt64(clamping: lease.term.epoch))))
+            } else {
+                tellMaster(index, .leaseReply(number: number, .refused(reason: "away")))
+            }
+        case .fence(let identity):
+            let outcome: FenceOutcome =
+                switch reply {
+                case .done: .fenced
+                case .staleLeader: .failed(reason: "another master leads")
+                default: .failed(reason: "away")
+                }
+            tellMaster(index, .fenceSettled(identity, outcome))
+        case .count(let number):
+            var owners: [SessionOwner]?
+            if case .sessionOwners(let found) = reply { owners = found }
+            tellMaster(index, .sessionsCounted(number: number, owners))
+        case .heartbeat: if reply == .done { masters[index].isRegistered = true }
+        case .order: if reply != .done { note("\(Places.masterNames[index]): the order is not kept: \(reply)") }
+        case .closingList, .closingClaim, .closingEnd: closing(index, purpose, reply)
+        }
+    }
+
+    // MARK: What nobody took over
+
+    /// Stands for the master's `SessionCloser`, which awaits its store: list, claim, end as `lost`.
+    private mutating func askSessions(of identity: NodeIdentity, _ index: Int) {
+        ask(
+            .sessionsOwned(by: identity, limit: 32),
+            for: .master(index, life: masters[index].process.life, .closingList(identity)))
+    }
+
+    private mutating func closing(_ index: Int, _ purpose: MasterPurpose, _ reply: StoreReply) {
+        let (identity, life) = (masters[index].identity, masters[index].process.life)
+        switch (purpose, reply) {
+        case (.closingList(let dead), .sessionHeads(let heads)):
+            masters[index].closings[dead]?.open = heads.count
+            for head in heads {
+                ask(
+                    head.ownership.node == identity
+                        ? .session(head.id)
+                        : .claim(head.id, from: head.ownership, by: identity, ground: .fenced),
+                    for: .master(index, life: life, .closingClaim(dead)))
+            }
+            if heads.isEmpty { closed(one: false, of: dead, index) }
+        case (.closingList(let dead), _): closed(one: false, of: dead, index)
+        case (.closingClaim(let dead), .claimed(let session)): endAsLost(session, of: dead, index)
+        case (.closingClaim(let dead), .sessions(let found)):
+            if let session = found.first, session.ownership.node == identity {
+                endAsLost(session, of: dead, index)
+            } else {
+                closed(one: false, of: dead, index)
+            }
+        case (.closingEnd(let dead), .done): closed(one: true, of: dead, index)
+        case (.closingClaim(let dead), _), (.closingEnd(let dead), _): closed(one: false, of: dead, index)
+        default: break
+        }
+    }
+
+    private mutating func endAsLost(_ session: StoredSession, of dead: NodeIdentity, _ index: Int) {
+        let kind: EndKind = session.callerEnded == nil ? .lost : .caller
+        let at = session.callerEnded ?? moment(.master(index)).wall
+        let record = session.checkpoint.record.closed(kind, at: at)
+        ask(
+            .end(record, under: session.ownership),
+            for: .master(index, life: masters[index].process.life, .closingEnd(dead)))
+    }
+
+    private mutating func closed(one: Bool, of dead: NodeIdentity, _ index: Int) {
+        guard var closing = masters[index].closings[dead] else { return }
+        closing.open -= 1
+        if one { closing.lost += 1 }
+        masters[index].closings[dead] = closing
+        guard closing.open <= 0 else { return }
+        masters[index].closings[dead] = nil
+        tellMaster(index, .closed(dead, lost: closing.lost))
+    }
+}
