@@ -42,7 +42,8 @@ public struct LeaderLease: Sendable {
 
     /// What the store said.
     public enum Reply: Equatable, Sendable {
-        case held(by: NodeIdentity, epoch: UInt64)
+        /// `remaining`: how long it lasts yet in the store, if nobody renews it.
+        case held(by: NodeIdentity, epoch: UInt64, remaining: Duration? = nil)
         /// The store cannot be used, or this incarnation is fenced there.
         case refused(reason: String)
     }
@@ -52,6 +53,9 @@ public struct LeaderLease: Sendable {
         case ask(number: UInt64)
         case changed(Standing)
     }
+
+    /// A lease that ends is asked for this much later, so that the store's clock agrees.
+    static let afterItsEnd: Duration = .milliseconds(5)
 
     public let identity: NodeIdentity
     public let timings: Timings
@@ -94,9 +98,11 @@ public struct LeaderLease: Sendable {
         askedAt = nil
         switch reply {
         case .refused: return
-        case .held(let holder, let epoch):
+        case .held(let holder, let epoch, let remaining):
             guard holder == identity else {
                 heldUntil = nil
+                // A leader that died is followed the moment its lease is over.
+                if let remaining { nextAsk = min(nextAsk, now + max(.zero, remaining) + Self.afterItsEnd) }
                 return change(.standby(leader: holder), into: &actions)
             }
             let until = asked + timings.length
@@ -105,6 +111,12 @@ public struct LeaderLease: Sendable {
             heldUntil = until
             change(.leading(epoch: epoch), into: &actions)
         }
+    }
+
+    /// The store can be used again: the lease is asked for now.
+    mutating func hurry(now: MonotonicTime) {
+        askedAt = nil
+        nextAsk = now
     }
 
     private mutating func change(_ new: Standing, into actions: inout [Action]) {

@@ -20,6 +20,10 @@ public struct MasterCore: Sendable {
         /// When most other nodes were back after a verdict was held.
         var releasedAt: MonotonicTime?
         var isLastResort = false
+        /// What the last verdict that stood was made of.
+        var diedOf: NodeHealth.Evidence?
+        /// When its process was to be ended last.
+        var cutAt: MonotonicTime?
         /// When an operator's order was taken here; the store's answer may be older for a moment.
         var orderedAt: MonotonicTime?
     }
@@ -33,6 +37,8 @@ public struct MasterCore: Sendable {
         var notBefore: MonotonicTime
     }
 
+    /// Between two questions to other witnesses.
+    static let witnessing: Duration = .milliseconds(200)
     /// Before a fence that failed is asked for again.
     static let fenceRetry: Duration = .milliseconds(500)
     /// After which an asked fence without outcome counts as failed.
@@ -52,6 +58,8 @@ public struct MasterCore: Sendable {
     var countNumber: UInt64 = 0
     var countAskedAt: MonotonicTime?
     var nextCountAt: MonotonicTime
+    /// When other witnesses are asked next, while a verdict waits for one.
+    var nextWitnessing = MonotonicTime.zero
     /// Centers are to be told of a takeover at once.
     var isAnnouncementDue = false
     let startedAt: MonotonicTime
@@ -102,7 +110,10 @@ public struct MasterCore: Sendable {
 
     public func nextDeadline() -> MonotonicTime {
         var next = min(lease.nextDeadline, takeoverDeadline)
-        for watch in watches { next = min(next, watch.health.nextDeadline) }
+        for watch in watches {
+            next = min(next, watch.health.nextDeadline)
+            if watch.isVerdictHeld { next = min(next, nextWitnessing) }
+        }
         for fence in dueFences where standing.writingEpoch != nil {
             if let asked = fence.askedAt {
                 next = min(next, asked + Self.fenceTimeout)
@@ -157,6 +168,8 @@ public struct MasterCore: Sendable {
             guard let index = indexes[node] else { return }
             watches[index].witnessedAt = now
         case .starved: observerStarved(now: now)
+        case .storeLocked: storeIsLocked(now: now, into: &actions)
+        case .powerCut(let identity): powerCut(identity, now: now)
         case .storeIdentified(let id): storeID = id
         case .leaseReply(let number, let reply):
             var leaseActions: [LeaderLease.Action] = []
@@ -238,6 +251,10 @@ public struct MasterCore: Sendable {
     ) {
         guard let index = indexes[node] else {
             actions.append(.refuseOrder(node: node, order, .unknownNode))
+            return
+        }
+        guard watches[index].node.role != .master else {
+            actions.append(.refuseOrder(node: node, order, .servesNoCalls))
             return
         }
         guard let epoch = standing.writingEpoch else {

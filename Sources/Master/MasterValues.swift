@@ -52,6 +52,10 @@ public enum MasterEvent: Sendable {
     case witnessed(node: String, by: String)
     /// The shell's loop did not run when it should have.
     case starved
+    /// Somebody holds the store's lock for longer than any write may.
+    case storeLocked
+    /// A process that may have held it is gone.
+    case powerCut(NodeIdentity)
     /// The store's own id, once it is known.
     case storeIdentified(String)
     case leaseReply(number: UInt64, LeaderLease.Reply)
@@ -123,6 +127,11 @@ public enum MasterAction: Equatable, Sendable {
     case nodeChanged(node: String, role: NodeRole, state: NodeState, reason: String)
     /// Mark the incarnation dead in the store, under the leader's epoch; the outcome comes back as an event.
     case fence(NodeIdentity, epoch: UInt64)
+    /// Most nodes fell silent at once: ask whoever else watches what looks dead from there; answered by `.witnessed`.
+    case askWitnesses
+    /// End the process of this incarnation, if it runs on this machine: it is judged dead, does not answer, and may be
+    /// what holds the store's lock (fencing by power switch).
+    case cutPower(NodeIdentity)
     /// Ask the store who owns sessions; answered with the same number.
     case countSessions(number: UInt64)
     /// The dead incarnation owns so many sessions, which others are told to take over.
@@ -141,6 +150,8 @@ public enum MasterAction: Equatable, Sendable {
 
 public enum OrderRefusal: Equatable, Sendable {
     case unknownNode
+    /// Masters serve no calls: there is nothing to drain or to disable.
+    case servesNoCalls
     /// Pass it on to the leader, if one is known.
     case notLeading(leader: NodeIdentity?)
 }

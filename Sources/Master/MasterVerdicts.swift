@@ -19,6 +19,9 @@ extension MasterCore {
             }
             condemn(index, reason: reason, now: now, into: &actions)
         }
+        guard nextWitnessing <= now, watches.contains(where: \.isVerdictHeld) else { return }
+        nextWitnessing = now + Self.witnessing
+        actions.append(.askWitnesses)
     }
 
     /// More than half of three or more nodes fell silent within the window: then it may well be the observer who is
@@ -68,6 +71,7 @@ extension MasterCore {
         let node = watches[index].node
         let incarnation = watches[index].health.incarnation
         watches[index].lastDeathAt = now
+        watches[index].diedOf = watches[index].evidence
         clearVerdict(index)
         let isLast = node.role == .center && !livesAnotherCenter(than: index)
         watches[index].isLastResort = isLast

@@ -21,7 +21,7 @@ struct WriteQueue: Sendable {
         var gathering: Duration = .milliseconds(10)
         /// How long an awaited write waits for another process's lock.
         var patience: Duration = .seconds(1)
-        /// A fence must know soon that the file is locked: its answer to that is to kill the holder.
+        /// A fence and a lease must know soon that the file is locked: the answer to that is to kill the holder.
         var fencePatience: Duration = .milliseconds(100)
         /// Writes handed to the engine at once: about as many as fit the time that a transaction may take.
         var batch = 64
@@ -179,7 +179,11 @@ struct WriteQueue: Sendable {
     }
 
     private func patience(of request: StoreRequest) -> Duration {
-        if case .fence = request { limits.fencePatience } else { limits.patience }
+        switch request {
+        // A leader that knows too late that the lock is held leads no more when it is to end the holder.
+        case .fence, .acquireLease: limits.fencePatience
+        default: limits.patience
+        }
     }
 }
 

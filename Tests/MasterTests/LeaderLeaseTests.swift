@@ -95,4 +95,16 @@ import Testing
         #expect(lease.standing == .leading(epoch: 1))
         #expect(fired(&lease, at: .ms(500)) == [.ask(number: 3)])
     }
+
+    /// A standby that only asked every quarter of a second would lead that much later.
+    @Test func aStandbyAsksTheMomentTheLeadersLeaseIsOver() {
+        var lease = LeaderLease(identity: me, now: .zero)
+        _ = fired(&lease, at: .zero)
+        _ = answered(&lease, .held(by: other, epoch: 9, remaining: .milliseconds(900)), 1, at: .ms(1))
+        #expect(lease.nextDeadline == .ms(250))
+        _ = fired(&lease, at: .ms(250))
+        _ = answered(&lease, .held(by: other, epoch: 9, remaining: .milliseconds(100)), 2, at: .ms(251))
+        #expect(lease.nextDeadline == .ms(356))
+        #expect(fired(&lease, at: .ms(356)) == [.ask(number: 3)])
+    }
 }

@@ -112,18 +112,21 @@ struct MasterAPI: Sendable {
         _ state: AdministrativeState, word: String, _ request: WebRequest
     ) async throws -> WebAnswer {
         let name = try request.parameter("name")
-        guard name != desk.identity.name else {
-            throw WebFailure.conflict("\(name) is this master; only nodes that serve calls take orders")
-        }
+        guard name != desk.identity.name else { throw Self.servesNoCalls(name) }
         switch await desk.order(state, for: name, by: Self.author(of: request)) {
         case .recorded: return try .json(Accepted(node: name, order: word), status: 202)
         case .refused(.unknownNode): throw WebFailure.notFound("there is no node \"\(name.prefix(64))\"")
+        case .refused(.servesNoCalls): throw Self.servesNoCalls(name)
         case .refused(.notLeading(let leader)): return try await passOn(request, to: leader)
         case .notKept(let trouble):
             throw WebFailure.unavailable("the order holds here, but the store did not keep it: \(trouble)")
         case .overtaken: throw WebFailure.unavailable("another master has begun to lead; try again")
         case nil: throw WebFailure.unavailable("the master is ending")
         }
+    }
+
+    private static func servesNoCalls(_ name: String) -> WebFailure {
+        .conflict("\(name) is a master; only nodes that serve calls take orders")
     }
 
     /// Visible characters of what the client calls its operator, or where the request came from.

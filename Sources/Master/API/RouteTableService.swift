@@ -4,7 +4,8 @@ import Primitives
 import Routing
 import Session
 
-/// What access nodes ask of a master: the route table as soon as there is a newer one, and a place for their doubts.
+/// What the other nodes ask of a master: access nodes the route table as soon as there is a newer one, and a place for
+/// their doubts; other masters what looks dead from here.
 struct RouteTableService: Sendable {
     static let tablePath = "/internal/v1/route-table"
     static let reportPath = "/internal/v1/reports"
@@ -16,6 +17,11 @@ struct RouteTableService: Sendable {
         routes.get(Self.tablePath) { request in
             try admit(request)
             return try await table(request)
+        }
+        routes.get(WitnessDesk.path) { request in
+            try admit(request)
+            guard let report = await desk.report() else { throw WebFailure.unavailable("the master is ending") }
+            return try .json(WitnessDesk.Testimony(by: desk.identity.name, dead: report.dead))
         }
         routes.post(Self.reportPath) { request in
             try admit(request)

@@ -25,6 +25,8 @@ struct MasterSurroundings: Sendable {
     var metrics: MasterMetrics
     var lostSessions: LostSessions
     var takeovers: TakeoverDesk
+    var witnesses: WitnessDesk
+    var powerSwitch: PowerSwitch
     var log: Logger
 }
 
@@ -112,7 +114,9 @@ struct MasterHandler: DatagramHandler {
             self.order = order
             core.handle(.ordered(node: order.node, order.state, by: order.by), now: now, into: &actions)
         case .report(let answer):
-            answer(MasterReport(nodes: core.nodeReports(), standing: core.standing))
+            answer(
+                MasterReport(
+                    nodes: core.nodeReports(), standing: core.standing, dead: core.deadByOwnView))
         case .tick(let wall):
             core.setClock(wall: wall, now: now)
             lookAround(now: now)
@@ -179,6 +183,8 @@ struct MasterHandler: DatagramHandler {
             tell(of: node)
             lookAround(now: now)
         case .fence(let identity, let epoch): fence(identity, epoch: epoch)
+        case .askWitnesses: around.witnesses.ask()
+        case .cutPower(let dead): cutPower(dead)
         case .countSessions(let number): countSessions(number)
         case .takeoverBegan(let dead, let sessions): around.takeovers.began(dead, sessions: sessions)
         case .takeoverEnded(let dead, let outcome): around.takeovers.ended(dead, outcome)
@@ -234,11 +240,24 @@ struct MasterHandler: DatagramHandler {
         around.store.submit(request) { reply in
             let answer: LeaderLease.Reply =
                 switch reply {
-                case .lease(let lease): .held(by: lease.term.holder, epoch: UInt64(clamping: lease.term.epoch))
+                case .lease(let lease):
+                    .held(
+                        by: lease.term.holder, epoch: UInt64(clamping: lease.term.epoch), remaining: lease.remaining)
                 case .unavailable(let trouble): .refused(reason: trouble.description)
                 default: .refused(reason: "this incarnation is fenced")
                 }
             mailbox.post(.event(.leaseReply(number: number, answer)))
+            if case .unavailable(let trouble) = reply, trouble.kind == .locked { mailbox.post(.event(.storeLocked)) }
+        }
+    }
+
+    private func cutPower(_ dead: NodeIdentity) {
+        let (mailbox, powerSwitch) = (around.mailbox, around.powerSwitch)
+        Task {
+            switch await powerSwitch.cut(dead) {
+            case .ended, .gone: mailbox.post(.event(.powerCut(dead)))
+            case .elsewhere, .unknown: break
+            }
         }
     }
 
@@ -262,6 +281,7 @@ struct MasterHandler: DatagramHandler {
             default: outcome = .failed(reason: "the store did not do it")
             }
             mailbox.post(.event(.fenceSettled(identity, outcome)))
+            if case .unavailable(let trouble) = reply, trouble.kind == .locked { mailbox.post(.event(.storeLocked)) }
         }
     }
 

@@ -27,6 +27,8 @@ enum MasterMail: Sendable {
 struct MasterReport: Sendable {
     var nodes: [NodeReport]
     var standing: LeaderLease.Standing
+    /// What looks dead to this master, for another one that needs a second witness.
+    var dead: [String] = []
 }
 
 enum OrderOutcome: Equatable, Sendable {

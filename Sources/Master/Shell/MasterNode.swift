@@ -48,13 +48,14 @@ public final class MasterNode: RunningNode {
         }
         let store = openStore(profile.common.store, in: state) { duration, _ in batches.record(duration) }
         return try await MasterNode(
-            profile, file: file, store: store, token: token, registry: registry, log: log
+            profile, file: file, store: store, state: state, token: token, registry: registry, log: log
         ) { await store.close() }
     }
 
     init(
-        _ profile: MasterProfile, file: String, store: any Store, token: BearerToken, registry: MetricRegistry,
-        log: Logger, timings: Timings = Timings(), closeStore: @escaping @Sendable () async -> Void = {}
+        _ profile: MasterProfile, file: String, store: any Store, state: StateDirectory, token: BearerToken,
+        registry: MetricRegistry, log: Logger, timings: Timings = Timings(),
+        closeStore: @escaping @Sendable () async -> Void = {}
     ) async throws(NodeFailure) {
         guard let identity = NodeIdentity.begin(name: profile.common.name) else {
             throw .usage("\(file): name: found \"\(profile.common.name)\", expected [a-z0-9-]+")
@@ -91,12 +92,19 @@ public final class MasterNode: RunningNode {
                 name: "sip", listeners: sip.listeners.filter { $0.transport == .udp }.map(\.endpoint))
             configuration.reportedGap = max(.milliseconds(100), profile.detection.starvation)
             configuration.socketLimit = max(256, profile.nodes.count)
+            let powerSwitch = PowerSwitch(store: store, state: state, machine: .current, log: log)
+            let masters = profile.nodes.filter { $0.role == .master && $0.name != identity.name }
+            let elsewhere = Dictionary(
+                masters.compactMap { node in node.http.map { (node.name, $0) } },
+                uniquingKeysWith: { first, _ in first })
             loop = try DatagramLoop.start(configuration) { mailbox in
                 MasterHandler(
                     core: core, redirects: redirects, pings: pings,
                     around: MasterSurroundings(
                         mailbox: mailbox, streams: streams, store: store, table: table, feed: feed, alarms: alarms,
-                        metrics: counted, lostSessions: lost, takeovers: takeovers, log: log), now: now)
+                        metrics: counted, lostSessions: lost, takeovers: takeovers,
+                        witnesses: WitnessDesk(masters: elsewhere, token: token, mailbox: mailbox),
+                        powerSwitch: powerSwitch, log: log), now: now)
             }
             late.open(loop.mailbox)
             for (index, listener) in sip.listeners.filter({ $0.transport == .tcp }).enumerated() {

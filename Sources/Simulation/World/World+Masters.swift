@@ -107,6 +107,9 @@ extension World {
         case .refuseOrder(let node, let state, let why): note("\(name) refuses \(state) of \(node): \(why)")
         case .countSessions(let number):
             ask(.sessionOwners(limit: MasterCore.ownerLimit), for: .master(index, life: life, .count(number)))
+        case .askWitnesses: askWitness(index)
+        // Processes here hold no lock while they are frozen.
+        case .cutPower: break
         case .takeoverBegan(let dead, let sessions):
             note("\(name): \(sessions) sessions of \(dead) are to be taken over")
         case .takeoverEnded(let dead, let outcome):
@@ -115,6 +118,18 @@ extension World {
             note("\(name) closes what \(dead) left: \(reason)")
             masters[index].closings[dead] = MasterNode.Closing()
             askSessions(of: dead, index)
+        }
+    }
+
+    /// The other master, where both ways to it are open, says at once what looks dead from there.
+    private mutating func askWitness(_ index: Int) {
+        for other in masters.indices
+        where other != index && masters[other].process.isRunning && !isCut(.master(index), .master(other))
+            && !isCut(.master(other), .master(index))
+        {
+            for node in masters[other].core.deadByOwnView {
+                tellMaster(index, .witnessed(node: node, by: Places.masterNames[other]))
+            }
         }
     }
 

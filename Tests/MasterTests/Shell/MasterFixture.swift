@@ -1,3 +1,4 @@
+import Foundation
 import HTTPKit
 import Logging
 import NetworkIO
@@ -18,14 +19,27 @@ final class MasterFixture: Sendable {
 
     let centers: [FakeNode]
     let store: MemoryStore
+    let state: StateDirectory
     let node: MasterNode
     let registry: MetricRegistry
     let http: HTTPService
     let token: BearerToken
     private let client = HTTPClient()
 
-    static func profile(name: String = "master-a", _ nodes: [(String, Endpoint)]) throws -> MasterProfile {
-        let list = nodes.map { "{name: \($0.0), role: center, sip: \"\($0.1)\"}" }.joined(separator: ", ")
+    /// Another master that this one watches.
+    struct Other {
+        var name: String
+        var sip: Endpoint
+        var http: Endpoint
+    }
+
+    static func profile(
+        name: String = "master-a", _ nodes: [(String, Endpoint)], others: [Other] = []
+    ) throws -> MasterProfile {
+        let list =
+            (nodes.map { "{name: \($0.0), role: center, sip: \"\($0.1)\"}" }
+            + others.map { "{name: \($0.name), role: master, sip: \"\($0.sip)\", http: \"\($0.http)\"}" })
+            .joined(separator: ", ")
         let decoded = try NodeProfile.decode(
             yaml: """
                 role: master
@@ -43,8 +57,17 @@ final class MasterFixture: Sendable {
 
     struct WrongRole: Error {}
 
-    init(
+    convenience init(
         centers names: [String] = ["center-a", "center-b"], store: MemoryStore = MemoryStore(id: "store-1"),
+        configure: (inout MasterNode.Timings) -> Void = { _ in }
+    ) async throws {
+        try await self.init(watching: try names.map { try FakeNode($0) }, store: store, configure: configure)
+    }
+
+    /// - Parameter real: used by the master in place of the store in memory.
+    init(
+        name: String = "master-a", watching centers: [FakeNode], others: [Other] = [],
+        store: MemoryStore = MemoryStore(id: "store-1"), real: (any Store)? = nil,
         configure: (inout MasterNode.Timings) -> Void = { _ in }
     ) async throws {
         var log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -54,16 +77,21 @@ final class MasterFixture: Sendable {
         timings.longPoll = .milliseconds(300)
         configure(&timings)
         let token = try #require(BearerToken(Self.secret))
+        let state = StateDirectory(
+            FileManager.default.temporaryDirectory.appending(path: "tandem-master-\(UUID())").path)
+        try state.prepare()
         let registry = MetricRegistry()
-        let centers = try names.map { try FakeNode($0) }
-        let profile = try Self.profile(centers.map { ($0.state.name, $0.endpoint) })
+        let profile = try Self.profile(
+            name: name, centers.map { ($0.state.name, $0.endpoint) }, others: others)
         let node = try await MasterNode(
-            profile, file: "master.yaml", store: store, token: token, registry: registry, log: log, timings: timings)
+            profile, file: "master.yaml", store: real ?? store, state: state, token: token, registry: registry,
+            log: log, timings: timings)
         let routes = WebRoutes()
         try node.addRoutes(to: routes)
         http = try await HTTPService.start(at: FakeNode.anyPort, routes: routes, logger: log)
         self.centers = centers
         self.store = store
+        self.state = state
         self.node = node
         self.registry = registry
         self.token = token
@@ -73,6 +101,7 @@ final class MasterFixture: Sendable {
         await http.stop()
         await node.drainAndStop()
         for center in centers { await center.kill() }
+        try? FileManager.default.removeItem(atPath: state.path)
     }
 
     /// Brings a master up, waits until it leads and sees its centers, and takes it down after the test.

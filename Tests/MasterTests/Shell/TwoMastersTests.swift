@@ -1,0 +1,92 @@
+import HTTPKit
+import Primitives
+import Routing
+import Session
+import Store
+import Testing
+
+@testable import Master
+
+/// Two whole masters over one store and the same centers.
+@Suite(.serialized) struct TwoMastersTests {
+    /// master-a leads; master-b stands by and knows it.
+    private func withTwo(
+        centers names: [String] = ["center-a", "center-b"],
+        _ body: (_ first: MasterFixture, _ second: MasterFixture) async throws -> Void
+    ) async throws {
+        let store = MemoryStore(id: "store-1")
+        let centers = try names.map { try FakeNode($0) }
+        let first = try await MasterFixture(watching: centers, store: store)
+        try await first.waitUntilServing()
+        let sip = try #require(first.node.endpoints.first)
+        let second = try await MasterFixture(
+            name: "master-b", watching: centers,
+            others: [MasterFixture.Other(name: "master-a", sip: sip, http: first.http.endpoint)], store: store)
+        do {
+            try await eventually("the standby sees all") {
+                guard let report = await second.node.desk.report() else { return false }
+                return report.nodes.filter { $0.state == .up }.count == names.count + 2
+            }
+            try await body(first, second)
+        } catch {
+            await second.stop()
+            await first.stop()
+            throw error
+        }
+        await second.stop()
+        await first.stop()
+    }
+
+    @Test func aStandbyLeadsWhenTheLeaderStopsRenewing() async throws {
+        try await withTwo { first, second in
+            #expect(await second.node.desk.report()?.standing == .standby(leader: first.node.identity))
+            #expect(second.node.desk.table.current.value == nil)
+            await first.node.drainAndStop()
+            try await eventually("the standby leads") {
+                guard case .leading(2) = await second.node.desk.report()?.standing else { return false }
+                return true
+            }
+            try await eventually("and publishes") { second.node.desk.table.current.value?.leaderEpoch == 2 }
+        }
+    }
+
+    /// TAKEOVER, Detection: "a second witness (the other master, or an access node) must agree".
+    @Test func theOtherMasterIsTheSecondWitness() async throws {
+        try await withTwo { first, second in
+            for center in second.centers { center.set { $0.isSilent = true } }
+            // Two of the three that master-b watches; master-a watches two, and needs no witness.
+            try await eventually("master-a has its verdict") { await first.state(of: "center-a") == .down }
+            try await eventually("master-b has it too") { await second.state(of: "center-a") == .down }
+        }
+    }
+
+    @Test func aMasterSaysWhatLooksDeadFromThere() async throws {
+        try await withTwo { first, _ in
+            first.centers[1].set { $0.isSilent = true }
+            try await eventually("it says so") {
+                try await first.get(WitnessDesk.path).decode(WitnessDesk.Testimony.self)
+                    == WitnessDesk.Testimony(by: "master-a", dead: ["center-b"])
+            }
+        }
+    }
+
+    @Test func anOrderAtTheStandbyIsCarriedOutByTheLeader() async throws {
+        try await withTwo { first, second in
+            let answer = try await second.post("/api/v1/nodes/center-a/drain", token: second.token)
+            #expect(answer.status == 202)
+            try await eventually("the leader drains it") { await first.state(of: "center-a") == .draining }
+            try await eventually("the standby knows") { await second.state(of: "center-a") == .draining }
+            try await eventually("the center is told") { first.centers[0].state.notice?.want == .draining }
+        }
+    }
+
+    /// Masters serve no calls: there is nothing to drain.
+    @Test(arguments: ["master-a", "master-b"], ["drain", "disable", "enable"])
+    func mastersTakeNoOrders(name: String, order: String) async throws {
+        try await withTwo { _, second in
+            let answer = try await second.post("/api/v1/nodes/\(name)/\(order)", token: second.token)
+            #expect(answer.status == 409)
+            #expect(answer.text.contains("only nodes that serve calls take orders"))
+        }
+    }
+}
