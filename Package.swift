@@ -32,6 +32,13 @@ let values: [Target] = [
 
 let services: [Target] = [
     .target(name: "Store", dependencies: ["Primitives", "Session", "Banking", "Routing", grdb]),
+    .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    .target(
+        name: "StorePostgres",
+        dependencies: [
+            "Primitives", "Session", "Banking", "Routing", "Store",
+            .target(name: "CPostgres", condition: .when(traits: ["PostgreSQL"])),
+        ]),
     .target(name: "CDatagram"),
     .target(name: "NetworkIO", dependencies: ["Primitives", "CDatagram", "SIP", nioCore, nioPosix]),
     .target(name: "Telemetry", dependencies: [logging, coreMetrics]),
@@ -45,7 +52,8 @@ let services: [Target] = [
     .target(
         name: "NodeRuntime",
         dependencies: [
-            "Primitives", "Session", "Store", "Banking", "Profiles", "NetworkIO", "HTTPKit", "Telemetry", logging,
+            "Primitives", "Session", "Store", "StorePostgres", "Banking", "Profiles", "NetworkIO", "HTTPKit",
+            "Telemetry", logging,
         ]),
 ]
 
@@ -97,7 +105,9 @@ let tests: [Target] = [
     .testTarget(name: "PromptsTests", dependencies: ["Prompts", "Media", "Speech", "StrictYAML"]),
     .testTarget(name: "BankingTests", dependencies: ["Banking", "Primitives"]),
     .testTarget(name: "SessionTests", dependencies: ["Session", "Primitives"]),
-    .testTarget(name: "StoreTests", dependencies: ["Store", "Session", "Banking", "Primitives", "Routing", grdb]),
+    .testTarget(
+        name: "StoreTests",
+        dependencies: ["Store", "StorePostgres", "Session", "Banking", "Primitives", "Routing", grdb]),
     .testTarget(name: "RoutingTests", dependencies: ["Routing", "Primitives"]),
     .testTarget(name: "ProfilesTests", dependencies: ["Profiles", "Routing", "Primitives", yams]),
     .testTarget(name: "NetworkIOTests", dependencies: ["NetworkIO", "CDatagram", "Primitives", "SIP", nioPosix]),
@@ -133,7 +143,7 @@ let benchmarks: [Target] = [
     .executableTarget(
         name: "MessageBenchmark", dependencies: ["SIP", "Primitives"], path: "Benchmarks/MessageBenchmark"),
     .executableTarget(
-        name: "StoreBenchmark", dependencies: ["Primitives", "Store", "Session", "Banking"],
+        name: "StoreBenchmark", dependencies: ["Primitives", "Store", "StorePostgres", "Session", "Banking"],
         path: "Benchmarks/StoreBenchmark"),
 ]
 
@@ -146,6 +156,11 @@ for target in values + services + roles where target.type != .system && !["COSIP
 let package = Package(
     name: "tandem",
     platforms: [.macOS(.v15)],
+    traits: [
+        .default(enabledTraits: ["PostgreSQL"]),
+        // `swift build --disable-default-traits` needs no libpq.
+        .trait(name: "PostgreSQL", description: "Keeps the store in PostgreSQL where a profile says so."),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),

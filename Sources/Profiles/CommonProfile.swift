@@ -68,18 +68,6 @@ public struct SIPProfile: Hashable, Sendable {
     public func trusts(_ address: IPAddress) -> Bool { trusted.contains { $0.contains(address) } }
 }
 
-/// Where sessions, records and the ledger are kept.
-public enum StoreLocation: Hashable, Sendable, CustomStringConvertible {
-    /// A file, relative to the state directory.
-    case sqlite(path: String)
-
-    public var description: String {
-        switch self {
-        case .sqlite(let path): "sqlite:\(path)"
-        }
-    }
-}
-
 /// How much a node says.
 public enum LogLevel: String, CaseIterable, Sendable {
     case trace, debug, info, notice, warning, error
@@ -107,15 +95,6 @@ extension ValueKind where Value == [SIPListener] {
     }
 }
 
-extension ValueKind where Value == StoreLocation {
-    static var store: Self {
-        Self("sqlite:PATH", placeholder: .sqlite(path: "tandem.sqlite")) { text in
-            guard text.hasPrefix("sqlite:") else { return nil }
-            return ValueKind<String>.path.parse(String(text.dropFirst(7))).map { .sqlite(path: $0) }
-        }
-    }
-}
-
 extension CommonProfile {
     static func read(_ top: Section) -> CommonProfile {
         let name = top.required("name", .nodeName, "The node's name, the same in tags, records, logs and the console.")
@@ -124,7 +103,8 @@ extension CommonProfile {
             "http", .endpoint, "Where `/health` and `/metrics` are served; at a master also console and API.")
         let store = top.value(
             "store", .store, default: .sqlite(path: "tandem.sqlite"),
-            "Where sessions, records and the ledger are kept; PATH is relative to the state directory.")
+            "Where sessions, records and the ledger are kept; PATH is relative to the state directory. The URL is libpq's; "
+                + "several hosts, of which the one that takes writes is used.")
         let level = top.value(
             "log_level", .choice(placeholder: LogLevel.info), default: .info,
             "The least important messages that are logged.")

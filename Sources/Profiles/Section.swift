@@ -221,7 +221,9 @@ final class Section {
     static func found(_ node: Node) -> String {
         switch node {
         case .scalar(let scalar):
-            return scalar.string.isEmpty ? "nothing" : "\"\(scalar.string.prefix(80))\""
+            // A password is in no problem, wherever a URL was written by mistake.
+            let text = StoreLocation.withoutPassword(scalar.string)
+            return text.isEmpty ? "nothing" : "\"\(text.prefix(80))\""
         case .mapping: return "a mapping"
         case .sequence: return "a list"
         case .alias: return "an alias"

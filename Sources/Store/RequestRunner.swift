@@ -3,10 +3,12 @@ import Primitives
 import Session
 
 /// What each request means, over any tables.
-struct RequestRunner<Tables: StoreTables> {
-    var ledger: Ledger
+package struct RequestRunner<Tables: StoreTables> {
+    package var ledger: Ledger
 
-    func run(_ request: StoreRequest, at now: StoreTime, on tables: inout Tables) throws -> StoreReply {
+    package init(ledger: Ledger) { self.ledger = ledger }
+
+    package func run(_ request: StoreRequest, at now: StoreTime, on tables: inout Tables) throws -> StoreReply {
         switch request {
         case .register, .heartbeat, .fence, .nodes, .administer, .administrativeChanges, .acquireLease, .releaseLease:
             return try runNodes(request, at: now, on: &tables)
@@ -171,11 +173,14 @@ struct RequestRunner<Tables: StoreTables> {
         guard let owner = try tables.ownership(of: id) else {
             return try tables.hasRecord(id) ? .alreadyEnded : .notFound
         }
+        // Asked again after an answer that was lost on the way: it is the claimer's already.
+        let claimed = Ownership(node: node, epoch: from.epoch + 1)
+        if owner == claimed, let session = try tables.session(id) { return .claimed(session) }
         guard owner == from else { return .notOwner }
         if ground == .fenced, try !tables.isFenced(from.node) { return .notFenced }
         // Reading it first: a checkpoint in an unknown format is refused, and the row left to a node that knows it.
         guard var session = try tables.session(id) else { return .notFound }
-        session.ownership = Ownership(node: node, epoch: from.epoch + 1)
+        session.ownership = claimed
         session.ownerFenced = false
         try tables.setOwner(of: id, to: session.ownership)
         return .claimed(session)

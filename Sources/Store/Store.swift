@@ -19,6 +19,17 @@ extension Store {
     }
 }
 
+/// A store that was opened and must be closed.
+public protocol ClosableStore: Store {
+    /// Writes what waits, for at most `patience`, and ends. Later requests are answered `.unavailable`.
+    func close(within patience: Duration) async
+}
+
+extension ClosableStore {
+    /// Writes what waits, for at most two seconds, and ends.
+    public func close() async { await close(within: .seconds(2)) }
+}
+
 /// The time that a store stamps its rows with, and counts its leases by.
 public struct StoreTime: Sendable, Hashable {
     public var wall: WallTime

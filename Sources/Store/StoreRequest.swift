@@ -82,7 +82,7 @@ public enum StoreRequest: Sendable, Equatable {
     /// Writes the CDR and removes the session in one transaction. `.done`; `.notOwner`; `.alreadyEnded` if there is a
     /// CDR. A session that was never stored is ended all the same, so that each call has its CDR.
     case end(CallRecord, under: Ownership)
-    /// `.claimed`, `.notOwner` if the row is not `from`'s any more, `.notFenced` without ground, `.fenced` if the
+    /// `.claimed`, also when repeated by the same claimer; `.notOwner` if the row is not `from`'s any more, `.notFenced` without ground, `.fenced` if the
     /// claimer is, `.alreadyEnded`, `.notFound`.
     case claim(SessionID, from: Ownership, by: NodeIdentity, ground: ClaimGround)
     /// The caller hung up while nobody could tell the owner. `.done`, `.alreadyEnded`, `.notFound`.
@@ -148,7 +148,7 @@ public enum StoreRequest: Sendable, Equatable {
 }
 
 /// What the shell does with a request.
-enum RequestClass {
+package enum RequestClass {
     /// Answered by a reader, beside the writer.
     case query
     /// Awaited: starts a batch at once.
@@ -158,10 +158,11 @@ enum RequestClass {
 }
 
 extension StoreRequest {
-    var requestClass: RequestClass {
+    package var requestClass: RequestClass {
         switch self {
         case .nodes, .administrativeChanges, .session, .sessionsByCallID, .sessionsOwned, .sessionOwners, .menu,
-            .identity, .liveCalls, .call, .callRecords, .accounts, .transfers, .attempts, .audit:
+            .identity,
+            .liveCalls, .call, .callRecords, .accounts, .transfers, .attempts, .audit:
             .query
         case .register, .fence, .administer, .acquireLease, .releaseLease, .open, .claim, .markCallerEnded, .bank,
             .bankResult, .seed, .setAccountStatus, .bindPINKey, .putMenu, .prune, .end:
@@ -185,7 +186,7 @@ extension StoreRequest {
     }
 
     /// The session that it writes to.
-    var writtenSession: SessionID? {
+    package var writtenSession: SessionID? {
         switch self {
         case .open(let write), .checkpoint(let write): write.session
         case .end(let record, _): record.id

@@ -4,32 +4,50 @@ import Routing
 import Session
 
 /// A registered incarnation.
-struct StoredNode: Hashable, Sendable {
-    var registration: NodeRegistration
-    var registered: WallTime
-    var lastHeartbeat: WallTime
+package struct StoredNode: Hashable, Sendable {
+    package var registration: NodeRegistration
+    package var registered: WallTime
+    package var lastHeartbeat: WallTime
+
+    package init(registration: NodeRegistration, registered: WallTime, lastHeartbeat: WallTime) {
+        self.registration = registration
+        self.registered = registered
+        self.lastHeartbeat = lastHeartbeat
+    }
 }
 
 /// An incarnation that owns sessions, as they and the fences say.
-struct StoredOwner: Hashable, Sendable {
-    var identity: NodeIdentity
-    var sessions: Int
+package struct StoredOwner: Hashable, Sendable {
+    package var identity: NodeIdentity
+    package var sessions: Int
     /// The time in its fence; nil while it has none.
-    var fencedAt: WallTime?
+    package var fencedAt: WallTime?
+
+    package init(identity: NodeIdentity, sessions: Int, fencedAt: WallTime?) {
+        self.identity = identity
+        self.sessions = sessions
+        self.fencedAt = fencedAt
+    }
 }
 
 /// A lease as it is kept: whoever reads it decides by the clock of the boot it was written in.
-struct StoredLease: Hashable, Sendable {
-    var term: LeaderTerm
-    var bootID: String
-    var expires: MonotonicTime
+package struct StoredLease: Hashable, Sendable {
+    package var term: LeaderTerm
+    package var bootID: String
+    package var expires: MonotonicTime
+
+    package init(term: LeaderTerm, bootID: String, expires: MonotonicTime) {
+        self.term = term
+        self.bootID = bootID
+        self.expires = expires
+    }
 
     func holds(at now: StoreTime) -> Bool { bootID == now.bootID && expires > now.sinceBoot }
 }
 
 /// The reads and writes that `RequestRunner` composes requests from. Engines differ only in these; what a request
 /// means is written once. A thrown error undoes the whole request.
-protocol StoreTables: LedgerTables {
+package protocol StoreTables: LedgerTables {
     // MARK: Nodes
     mutating func node(named name: String) throws -> StoredNode?
     mutating func put(_ node: StoredNode) throws
@@ -86,7 +104,7 @@ protocol StoreTables: LedgerTables {
 }
 
 /// Single values that a store keeps.
-enum StoreKey: String, Sendable {
+package enum StoreKey: String, Sendable {
     case storeID = "store-id"
     case pinKeyID = "pin-key-id"
     /// When a node last tried whether the store is back.
@@ -100,7 +118,7 @@ enum StoreKey: String, Sendable {
 /// |---|---|
 /// | 1.0 | as first released |
 /// | 1.1 | a node says on which machine and in which boot it runs |
-enum StoreSchema {
-    static let major = 1
-    static let minor = 1
+package enum StoreSchema {
+    package static let major = 1
+    package static let minor = 1
 }

@@ -12,9 +12,14 @@ public struct StoreTrouble: Error, Sendable, Hashable, CustomStringConvertible {
         case missing
         /// No permission, or read-only.
         case denied
-        /// Written by a newer major release.
+        /// Written by a newer major release, or of a kind that this build cannot use: waiting does not help.
         case schema
         case overloaded
+        /// No server answers, or none that takes writes.
+        case unreachable
+        /// The connection was lost in COMMIT: it may have been done or not. Asking again is safe; money is answered
+        /// `.bank(.unknown)` instead.
+        case unresolved
         case closed
         case io
     }

@@ -1,7 +1,7 @@
 import Primitives
 import Session
 
-typealias StoreCompletion = @Sendable (StoreReply) -> Void
+package typealias StoreCompletion = @Sendable (StoreReply) -> Void
 
 /// An answer that is due, to be given outside any lock.
 struct DueReply: Sendable {
@@ -11,20 +11,26 @@ struct DueReply: Sendable {
 
 /// The writes that wait for the writer, in order. Checkpoints of one session are coalesced: only the newest is
 /// written. Bounded: what does not fit is answered at once.
-struct WriteQueue: Sendable {
-    struct Limits: Sendable, Hashable {
+package struct WriteQueue: Sendable {
+    package struct Limits: Sendable, Hashable {
         /// Waiting writes beyond which checkpoints, timeline rows and heartbeats are given up, and others refused.
-        var writes = 10_000
+        package var writes = 10_000
         /// The same for first checkpoints and ends of calls, which are kept longest.
-        var keptLongest = 20_000
+        package var keptLongest = 20_000
         /// How long a deferrable write waits for company.
-        var gathering: Duration = .milliseconds(10)
+        package var gathering: Duration = .milliseconds(10)
         /// How long an awaited write waits for another process's lock.
-        var patience: Duration = .seconds(1)
+        package var patience: Duration = .seconds(1)
         /// A fence and a lease must know soon that the file is locked: the answer to that is to kill the holder.
-        var fencePatience: Duration = .milliseconds(100)
+        package var fencePatience: Duration = .milliseconds(100)
         /// Writes handed to the engine at once: about as many as fit the time that a transaction may take.
-        var batch = 64
+        package var batch = 64
+
+        package init(writes: Int = 10_000, keptLongest: Int = 20_000, batch: Int = 64) {
+            self.writes = writes
+            self.keptLongest = keptLongest
+            self.batch = batch
+        }
     }
 
     struct Item: Sendable {

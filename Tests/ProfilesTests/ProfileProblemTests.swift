@@ -64,7 +64,13 @@ import Testing
             Minimal.center, "{ports:", "{prots: 1, ports:",
             "media.prots: found an unknown key, expected one of address, advertise, nat, ports, ptime_ms, timeout_s, tones"
         ),
-        Case(Minimal.center, adding: "store: postgres://db/", "store: found \"postgres://db/\", expected sqlite:PATH"),
+        Case(
+            Minimal.center, adding: "store: mysql://db/",
+            "store: found \"mysql://db/\", expected sqlite:PATH or postgres://USER@HOST:PORT,HOST:PORT/DATABASE"),
+        Case(
+            Minimal.center, adding: "store: postgres://li:s3cret@db:70000/bank",
+            "store: found \"postgres://li:...@db:70000/bank\", expected sqlite:PATH or "
+                + "postgres://USER@HOST:PORT,HOST:PORT/DATABASE"),
         Case(
             Minimal.center, adding: "log_level: loud",
             "log_level: found \"loud\", expected one of trace, debug, info, notice, warning, error"),

@@ -244,7 +244,7 @@ import Testing
         #expect(store.ask(.accounts(includingBank: true)).accounts == balances)
     }
 
-    @Test func bothEnginesGiveTheSameAnswers() throws {
+    @Test func allEnginesGiveTheSameAnswers() throws {
         var replies: [[StoreReply]] = []
         for kind in EngineKind.allCases {
             var store = try opened(kind, (0..<6).map { Int64($0) * 500 })
@@ -269,6 +269,6 @@ import Testing
             requests += [.transfers(limit: 500), .accounts(includingBank: true), .attempts(limit: 500), .audit]
             replies.append(try store.ask(all: requests))
         }
-        #expect(replies[0] == replies[1])
+        for other in replies.dropFirst() { #expect(other == replies[0]) }
     }
 }

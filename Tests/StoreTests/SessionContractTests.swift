@@ -86,6 +86,22 @@ import Testing
         #expect(replies[1...] == [.notOwner, .notOwner])
     }
 
+    /// The answer to a claim may be lost with the connection.
+    @Test(arguments: EngineKind.allCases) func aClaimAskedAgainIsStillTheClaimers(_ kind: EngineKind) throws {
+        var store = try StoreUnderTest(kind)
+        let (old, new) = (try Given.node("center-a"), try Given.node("center-b"))
+        _ = store.ask(.open(Given.write(Given.checkpoint(1), old)))
+        _ = store.ask(.fence(old, under: nil))
+        let claim = StoreRequest.claim(Given.session(1), from: Ownership(node: old), by: new, ground: .fenced)
+        let first = store.ask(claim)
+        guard case .claimed(let claimed) = first else { return unexpectedReply() }
+        #expect(claimed.ownership == Ownership(node: new, epoch: 2))
+        #expect(store.ask(claim) == first)
+        let other = try Given.node("center-c")
+        #expect(
+            store.ask(.claim(Given.session(1), from: Ownership(node: old), by: other, ground: .fenced)) == .notOwner)
+    }
+
     @Test(arguments: EngineKind.allCases) func aClaimNeedsAFenceOrAHandover(_ kind: EngineKind) throws {
         var store = try StoreUnderTest(kind)
         let (old, new) = (try Given.node("center-a"), try Given.node("center-b"))

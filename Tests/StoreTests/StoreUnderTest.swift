@@ -7,9 +7,21 @@ import Testing
 
 @testable import Store
 
+#if PostgreSQL
+    @testable import StorePostgres
+#endif
+
 enum EngineKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
-    case memory, sqlite
+    case memory, sqlite, postgres
     var testDescription: String { rawValue }
+
+    /// Those that can run here.
+    static let allCases: [EngineKind] = {
+        #if PostgreSQL
+            if PostgresServer.isInstalled { return [.memory, .sqlite, .postgres] }
+        #endif
+        return [.memory, .sqlite]
+    }()
 }
 
 /// A directory that goes with its test.
@@ -26,7 +38,7 @@ final class Scratch: Sendable {
     var file: String { directory + "/tandem.sqlite" }
 }
 
-/// An engine of either kind with a clock that only the test moves.
+/// An engine of any kind with a clock that only the test moves.
 struct StoreUnderTest {
     let scratch: Scratch
     var engine: any StoreEngine
@@ -37,6 +49,12 @@ struct StoreUnderTest {
         switch kind {
         case .memory: engine = MemoryEngine(id: "store-1", rules: rules)
         case .sqlite: engine = try SQLiteEngine(path: scratch.file, rules: rules)
+        case .postgres:
+            #if PostgreSQL
+                engine = try PostgresServer.engine(rules: rules)
+            #else
+                throw StoreTrouble(.schema, "built without PostgreSQL")
+            #endif
         }
     }
 

@@ -26,7 +26,7 @@ public final class CenterNode: RunningNode {
     private let loop: DatagramLoop<CenterHandler>
     private let streams: StreamTransport
     private let media: MediaLoop
-    private let store: SQLiteStore
+    private let store: any ClosableStore
     private let heartbeat: Heartbeat
     let library: LibraryInUse
     /// Why the menus and prompts of the last SIGHUP were refused; nil while all is as the files have it.
@@ -133,7 +133,7 @@ public final class CenterNode: RunningNode {
 
     /// The ledger under the key file; another store's key is refused before any call is taken.
     private static func openBank(
-        _ profile: CenterProfile, store: SQLiteStore, state: StateDirectory, log: Logger
+        _ profile: CenterProfile, store: any ClosableStore, state: StateDirectory, log: Logger
     ) async throws(NodeFailure) -> LedgerBank {
         let path = state.resolve(profile.pinKeyPath)
         let key: PINKey

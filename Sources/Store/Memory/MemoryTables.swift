@@ -206,5 +206,5 @@ struct MemoryTables: StoreTables, Sendable {
 
 extension Checkpoint {
     /// A bank operation has its id and no result yet: such callers are taken over first.
-    var hasPendingOperation: Bool { menu?.pendingOperation.map { $0.phase != .executed } ?? false }
+    package var hasPendingOperation: Bool { menu?.pendingOperation.map { $0.phase != .executed } ?? false }
 }

@@ -65,8 +65,7 @@ public struct SQLiteEngine: StoreEngine, Sendable {
         }
     }
 
-    /// Whether the file takes writes now: writes one value.
-    mutating func probe(at now: WallTime) throws(StoreTrouble) {
+    package mutating func probe(at now: WallTime) throws(StoreTrouble) {
         do {
             try pool.writeWithoutTransaction { db in
                 try db.inTransaction(.immediate) {
@@ -80,7 +79,7 @@ public struct SQLiteEngine: StoreEngine, Sendable {
     }
 
     /// Ends all connections. Calls after this answer that the store is closed.
-    func close() { try? pool.close() }
+    package func close() { try? pool.close() }
 
     /// A query beside the writer; any thread may ask.
     func query(_ request: StoreRequest, at now: StoreTime) -> StoreReply {
@@ -158,4 +157,9 @@ public struct SQLiteEngine: StoreEngine, Sendable {
             return SQLiteTrouble.reply(to: error)
         }
     }
+}
+
+extension SQLiteEngine: ConnectedEngine {
+    /// Connections to a file do not end.
+    package var trouble: StoreTrouble? { nil }
 }

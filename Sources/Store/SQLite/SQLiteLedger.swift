@@ -144,7 +144,7 @@ extension SQLiteTables: StoreTables {
         return RecordedOperation(
             id: try row.parsed(0), name: try row.text(1), requestHash: [UInt8](try row.blob(2)),
             customer: try row.parsed(3), transfer: transfer, at: WallTime(milliseconds: try row.integer(8)),
-            outcome: try decoded(BankOutcome.self, from: row.text(9)))
+            outcome: try RowCoding.decoded(BankOutcome.self, from: row.text(9)))
     }
 
     func insert(_ operation: RecordedOperation) throws {
@@ -154,7 +154,7 @@ extension SQLiteTables: StoreTables {
                 operation.id.description, operation.name, Data(operation.requestHash), operation.customer.description,
                 operation.transfer?.from?.description, operation.transfer?.to?.description,
                 operation.transfer?.amountMinor, operation.transfer?.currency.code, operation.at.milliseconds,
-                try Self.json(operation.outcome),
+                try RowCoding.json(operation.outcome),
             ])
     }
 
@@ -226,7 +226,7 @@ extension SQLiteTables: StoreTables {
             WHERE operations.name = 'transfer' GROUP BY operations.id
             HAVING COUNT(entries.id) <> (CASE operations.outcome WHEN ? THEN 2 ELSE 0 END)
             ORDER BY 1
-            """, [try Self.json(BankOutcome.done)]
+            """, [try RowCoding.json(BankOutcome.done)]
         ) { try $0.text(0) }
         return AuditReport(
             accounts: Int(try count("SELECT COUNT(*) FROM accounts")),

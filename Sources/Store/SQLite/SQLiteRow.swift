@@ -1,13 +1,6 @@
 import Foundation
 import GRDB
 
-/// A row that does not hold what the schema says. It fails the request that reads it, not the store.
-struct UnreadableRow: Error, CustomStringConvertible {
-    let description: String
-
-    init(_ description: String) { self.description = description }
-}
-
 /// A row whose columns are read without trust: a file may hold anything.
 struct SQLiteRow {
     private let row: Row

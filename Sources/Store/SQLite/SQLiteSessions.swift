@@ -14,7 +14,7 @@ extension SQLiteTables {
 
     private static func ownership(_ row: SQLiteRow) throws -> Ownership {
         Ownership(
-            node: try identity(name: row.text(0), incarnation: row.text(1)), epoch: try row.integer(2))
+            node: try RowCoding.identity(name: row.text(0), incarnation: row.text(1)), epoch: try row.integer(2))
     }
 
     private static let sessionColumns = "owner_name, owner_incarnation, epoch, caller_ended_ms, checkpoint"
@@ -62,7 +62,8 @@ extension SQLiteTables {
             """, [limit]
         ) { row in
             StoredOwner(
-                identity: try Self.identity(name: row.text(0), incarnation: row.text(1)), sessions: try row.small(2),
+                identity: try RowCoding.identity(name: row.text(0), incarnation: row.text(1)),
+                sessions: try row.small(2),
                 fencedAt: try row.integerIfAny(3).map(WallTime.init(milliseconds:)))
         }
     }
@@ -172,14 +173,14 @@ extension SQLiteTables {
         try db.change(
             "INSERT INTO call_records (id, ended_ms, record, last_seen) VALUES (?, ?, ?, ?)",
             [
-                record.id.description, (record.ended ?? record.started).milliseconds, try Self.json(record),
-                try Self.json(call),
+                record.id.description, (record.ended ?? record.started).milliseconds, try RowCoding.json(record),
+                try RowCoding.json(call),
             ])
     }
 
     func endedCall(_ id: SessionID) throws -> LiveCall? {
         try db.first("SELECT last_seen FROM call_records WHERE id = ?", [id.description])
-            .map { try Self.decoded(LiveCall.self, from: $0.text(0)) }
+            .map { try RowCoding.decoded(LiveCall.self, from: $0.text(0)) }
     }
 
     func records(limit: Int, before: SessionID?) throws -> [CallRecord]? {
@@ -192,6 +193,6 @@ extension SQLiteTables {
         }
         return try db.all(
             "SELECT record FROM call_records WHERE sequence < ? ORDER BY sequence DESC LIMIT ?", [bound, limit]
-        ) { try Self.decoded(CallRecord.self, from: $0.text(0)) }
+        ) { try RowCoding.decoded(CallRecord.self, from: $0.text(0)) }
     }
 }

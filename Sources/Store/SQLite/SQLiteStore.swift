@@ -9,8 +9,9 @@ import Synchronization
 /// While the file cannot be used, money and claims are answered `.unavailable`; first checkpoints, checkpoints,
 /// timeline rows and ends of calls are kept, coalesced, and answered when they are written, which is tried four times
 /// a second.
-public final class SQLiteStore: Store {
-    private let writer: SQLiteWriter
+public final class SQLiteStore: ClosableStore {
+    private let writer: StoreWriter<WatchedFile>
+    private let clock: @Sendable () -> StoreTime
     private let readers = OperationQueue()
     private let queries = Atomic<Int>(0)
     /// Queries under way or waiting beyond which further ones are refused.
@@ -22,7 +23,8 @@ public final class SQLiteStore: Store {
         path: String, rules: BankRules = .standard, clock: @escaping @Sendable () -> StoreTime = StoreTime.system,
         observeBatch: @escaping @Sendable (Duration, Int) -> Void = { _, _ in }
     ) {
-        writer = SQLiteWriter(path: path, rules: rules, clock: clock, observeBatch: observeBatch)
+        self.clock = clock
+        writer = StoreWriter(WatchedFile(path: path, rules: rules), clock: clock, observeBatch: observeBatch)
         readers.maxConcurrentOperationCount = 4
         readers.name = "tandem.store.queries"
         writer.start()
@@ -39,16 +41,25 @@ public final class SQLiteStore: Store {
             return
         }
         readers.addOperation { [self] in
-            let reply = writer.query(request)
+            let reply = query(request)
             queries.wrappingSubtract(1, ordering: .relaxed)
             completion(reply)
         }
     }
 
+    private func query(_ request: StoreRequest) -> StoreReply {
+        let (engine, trouble) = writer.current
+        guard let engine else { return .unavailable(trouble) }
+        let reply = engine.query(request, at: clock())
+        if case .unavailable(let trouble) = reply, trouble.kind == .corrupt || trouble.kind == .io {
+            writer.suspect(trouble)
+        }
+        return reply
+    }
+
     public var health: StoreHealth { writer.health }
 
-    /// Writes what waits, for at most `patience`, and ends. Later requests are answered `.unavailable`.
-    public func close(within patience: Duration = .seconds(2)) async {
+    public func close(within patience: Duration) async {
         await withCheckedContinuation { continuation in
             writer.stop(within: patience) { continuation.resume() }
         }

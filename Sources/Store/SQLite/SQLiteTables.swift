@@ -15,25 +15,6 @@ struct SQLiteTables {
     func encodedCheckpoint(_ checkpoint: Checkpoint) throws -> Data {
         try encoded ?? Data(checkpoint.encoded())
     }
-
-    static func json(_ value: some Encodable) throws -> String {
-        String(decoding: try JSONEncoder().encode(value), as: UTF8.self)
-    }
-
-    static func decoded<Value: Decodable>(_ type: Value.Type, from text: String) throws -> Value {
-        do {
-            return try JSONDecoder().decode(type, from: Data(text.utf8))
-        } catch {
-            throw UnreadableRow("a row of the store holds no readable \(type)")
-        }
-    }
-
-    static func identity(name: String, incarnation: String) throws -> NodeIdentity {
-        guard let identity = NodeIdentity(name: name, incarnation: incarnation) else {
-            throw UnreadableRow("a row of the store holds no node name and incarnation")
-        }
-        return identity
-    }
 }
 
 extension SQLiteTables {
@@ -46,7 +27,7 @@ extension SQLiteTables {
         let low = try row.small(6)
         return StoredNode(
             registration: NodeRegistration(
-                identity: try identity(name: row.text(0), incarnation: row.text(1)), role: try row.raw(2),
+                identity: try RowCoding.identity(name: row.text(0), incarnation: row.text(1)), role: try row.raw(2),
                 pid: Int32(truncatingIfNeeded: try row.integer(3)),
                 processStart: UInt64(bitPattern: try row.integer(4)), httpAddress: try row.text(5),
                 checkpointVersions: low...max(low, try row.small(7)),
@@ -125,7 +106,7 @@ extension SQLiteTables {
         ).map { row in
             StoredLease(
                 term: LeaderTerm(
-                    lease: name, holder: try Self.identity(name: row.text(0), incarnation: row.text(1)),
+                    lease: name, holder: try RowCoding.identity(name: row.text(0), incarnation: row.text(1)),
                     epoch: try row.integer(2)),
                 bootID: try row.text(3), expires: MonotonicTime(nanoseconds: try row.integer(4)))
         }

@@ -15,11 +15,12 @@ struct BankCommand: AsyncParsableCommand {
         @Flag(help: "For programs.") var json = false
 
         func ask(_ request: StoreRequest) async throws -> StoreReply {
-            let location = store ?? "sqlite:tandem.sqlite"
-            guard location.hasPrefix("sqlite:") else {
-                throw CommandFailure.usage("--store: found \"\(location)\", expected sqlite:PATH")
+            let text = store ?? "sqlite:tandem.sqlite"
+            guard let location = StoreLocation(text) else {
+                let found = StoreLocation.withoutPassword(text)
+                throw CommandFailure.usage("--store: found \"\(found)\", expected \(StoreLocation.expected)")
             }
-            let opened = openStore(.sqlite(path: String(location.dropFirst(7))), in: StateDirectory(state.directory))
+            let opened = openStore(location, in: StateDirectory(state.directory))
             let reply = await opened.submit(request)
             await opened.close()
             if case .unavailable(let trouble) = reply {

@@ -1,16 +1,36 @@
-import Banking
 import Foundation
 import Primitives
 import Synchronization
 
+/// An engine with a connection behind it that may end.
+package protocol ConnectedEngine: StoreEngine, Sendable {
+    /// Set when the last batch was answered though the connection ended under it: the engine is of no use any more.
+    var trouble: StoreTrouble? { get }
+    /// Whether the store takes writes now: writes one value.
+    mutating func probe(at now: WallTime) throws(StoreTrouble)
+    func close()
+}
+
+/// Where a store is: engines are opened there as often as it takes.
+package protocol StorePlace: Sendable {
+    associatedtype Engine: ConnectedEngine
+
+    mutating func open() throws(StoreTrouble) -> Engine
+    /// Called before each batch: throws if the open engine must not be used any more.
+    mutating func check(at now: MonotonicTime) throws(StoreTrouble)
+    /// How long to wait before the store is tried again, after so many failures in a row.
+    func pause(after trouble: StoreTrouble, failures: Int) -> Duration
+}
+
 /// The thread that writes: takes batches from the queue, runs them, answers, and brings the store back after trouble.
-final class SQLiteWriter: Sendable {
+package final class StoreWriter<Place: StorePlace>: Sendable {
     private struct State {
-        var queue = WriteQueue()
-        /// Nil while the file cannot be opened.
-        var engine: SQLiteEngine?
+        var queue: WriteQueue
+        /// Nil while the store cannot be opened.
+        var engine: Place.Engine?
         var trouble: StoreTrouble?
         var since: WallTime?
+        var failures = 0
         /// What a reader found while a batch was being run: that batch's success does not clear it.
         var suspicion: StoreTrouble?
         var nextAttempt = MonotonicTime.zero
@@ -22,37 +42,32 @@ final class SQLiteWriter: Sendable {
 
     private enum Step {
         case wait(until: MonotonicTime?)
-        case run([(position: Int, item: WriteQueue.Item)], SQLiteEngine?)
+        case run([(position: Int, item: WriteQueue.Item)], Place.Engine?)
         case stop
     }
 
-    /// How often a store that is away is tried.
-    static let retryInterval: Duration = .milliseconds(250)
-    /// How often it is looked after whether the file is still the one that was opened.
-    static let identityInterval: Duration = .seconds(1)
-
-    private let path: String
-    private let rules: BankRules
+    private let place: Place
     private let clock: @Sendable () -> StoreTime
     private let observeBatch: @Sendable (Duration, Int) -> Void
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let wake = DispatchSemaphore(value: 0)
 
-    init(
-        path: String, rules: BankRules, clock: @escaping @Sendable () -> StoreTime,
+    package init(
+        _ place: Place, limits: WriteQueue.Limits = WriteQueue.Limits(), clock: @escaping @Sendable () -> StoreTime,
         observeBatch: @escaping @Sendable (Duration, Int) -> Void
     ) {
-        self.path = path
-        self.rules = rules
+        self.place = place
         self.clock = clock
         self.observeBatch = observeBatch
+        state = Mutex(State(queue: WriteQueue(limits: limits)))
     }
 
-    func start() {
-        var file = WatchedFile(path: path)
-        open(&file)
-        let thread = Thread { [self, file] in
-            var file = file
+    /// Opens the store, so that `health` says at once how it is, and begins.
+    package func start() {
+        var place = place
+        open(&place)
+        let thread = Thread { [self, place] in
+            var place = place
             while true {
                 switch nextStep() {
                 case .wait(let deadline):
@@ -62,7 +77,7 @@ final class SQLiteWriter: Sendable {
                     } else {
                         wake.wait()
                     }
-                case .run(let batch, let engine): run(batch, engine, file: &file)
+                case .run(let batch, let engine): run(batch, engine, at: &place)
                 case .stop: return finish()
                 }
             }
@@ -72,7 +87,7 @@ final class SQLiteWriter: Sendable {
         thread.start()
     }
 
-    func add(_ request: StoreRequest, _ completion: @escaping StoreCompletion) {
+    package func add(_ request: StoreRequest, _ completion: @escaping StoreCompletion) {
         var needsWake = false
         let due: DueReply? = state.withLock { state in
             guard state.stopBy == nil else {
@@ -87,30 +102,30 @@ final class SQLiteWriter: Sendable {
         if let due { due.completion(due.reply) }
     }
 
-    func query(_ request: StoreRequest) -> StoreReply {
-        let (engine, trouble) = state.withLock { ($0.engine, $0.trouble) }
-        guard let engine else { return .unavailable(trouble ?? Self.closed) }
-        let reply = engine.query(request, at: clock())
-        if case .unavailable(let trouble) = reply, trouble.kind == .corrupt || trouble.kind == .io {
-            // The writer may go on for long from pages that it has in memory: nothing more goes into a damaged file.
-            state.withLock { state in
-                guard !state.hasStopped else { return }
-                state.engine = nil
-                state.suspicion = trouble
-                setTrouble(trouble, &state)
-            }
-            wake.signal()
-        }
-        return reply
+    /// The engine in use, or why there is none.
+    package var current: (engine: Place.Engine?, trouble: StoreTrouble) {
+        state.withLock { ($0.engine, $0.trouble ?? Self.closed) }
     }
 
-    var health: StoreHealth {
+    /// A reader found the store unusable. The writer may go on for long from what it has in memory: nothing more goes
+    /// into a damaged file.
+    package func suspect(_ trouble: StoreTrouble) {
+        state.withLock { state in
+            guard !state.hasStopped else { return }
+            state.engine = nil
+            state.suspicion = trouble
+            setTrouble(trouble, &state)
+        }
+        wake.signal()
+    }
+
+    package var health: StoreHealth {
         state.withLock {
             StoreHealth(trouble: $0.trouble, since: $0.since, waiting: $0.queue.count, dropped: $0.queue.dropped)
         }
     }
 
-    func stop(within patience: Duration, then stopped: (@Sendable () -> Void)? = nil) {
+    package func stop(within patience: Duration, then stopped: (@Sendable () -> Void)? = nil) {
         let already = state.withLock { state in
             if state.hasStopped { return true }
             if state.stopBy == nil { state.stopBy = Self.now + patience }
@@ -135,7 +150,7 @@ final class SQLiteWriter: Sendable {
         return MonotonicTime(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
     }
 
-    private static let closed = StoreTrouble(.closed, "the store was closed")
+    private static var closed: StoreTrouble { StoreTrouble(.closed, "the store was closed") }
 
     private func nextStep() -> Step {
         let now = Self.now
@@ -161,12 +176,12 @@ final class SQLiteWriter: Sendable {
     }
 
     private func run(
-        _ batch: [(position: Int, item: WriteQueue.Item)], _ engine: SQLiteEngine?, file: inout WatchedFile
+        _ batch: [(position: Int, item: WriteQueue.Item)], _ engine: Place.Engine?, at place: inout Place
     ) {
         let started = Self.now
         do throws(StoreTrouble) {
-            if engine != nil, file.isDueForCheck(at: started, every: Self.identityInterval) { try file.check() }
-            var engine = if let engine { engine } else { try file.open(rules: rules) }
+            if engine != nil { try place.check(at: started) }
+            var engine = if let engine { engine } else { try place.open() }
             let replies: [StoreReply]
             if batch.isEmpty {
                 try engine.probe(at: clock().wall)
@@ -182,11 +197,11 @@ final class SQLiteWriter: Sendable {
     }
 
     private func settle(
-        _ batch: [(position: Int, item: WriteQueue.Item)], _ replies: [StoreReply], _ engine: SQLiteEngine
+        _ batch: [(position: Int, item: WriteQueue.Item)], _ replies: [StoreReply], _ engine: Place.Engine
     ) {
         var due: [DueReply] = []
         var undone = Array(batch.dropFirst(replies.count))
-        var trouble: StoreTrouble?
+        var trouble = engine.trouble
         for (entry, reply) in zip(batch, replies) {
             if case .unavailable(let why) = reply, entry.item.request.isRetained {
                 trouble = why
@@ -201,20 +216,21 @@ final class SQLiteWriter: Sendable {
                 state.suspicion = nil
                 setTrouble(suspicion, &state)
             } else {
-                state.engine = engine
+                state.engine = engine.trouble == nil ? engine : nil
                 setTrouble(trouble, &state)
             }
         }
+        if engine.trouble != nil { engine.close() }
         for reply in due { reply.completion(reply.reply) }
     }
 
     private func fail(_ batch: [(position: Int, item: WriteQueue.Item)], _ trouble: StoreTrouble) {
-        var abandoned: SQLiteEngine?
+        var abandoned: Place.Engine?
         let due = state.withLock { state in
             var due = state.queue.putBack(batch)
             due += state.queue.giveUp(because: trouble, at: Self.now)
             setTrouble(trouble, &state)
-            // A file that is busy or full comes back under the same connections; others are opened anew.
+            // A store that is busy or full comes back under the same connections; others are opened anew.
             if trouble.kind != .locked, trouble.kind != .full {
                 abandoned = state.engine
                 state.engine = nil
@@ -226,19 +242,23 @@ final class SQLiteWriter: Sendable {
     }
 
     private func setTrouble(_ trouble: StoreTrouble?, _ state: inout State) {
-        if trouble == nil { state.since = nil } else if state.trouble == nil { state.since = clock().wall }
+        if let trouble {
+            if state.trouble == nil { state.since = clock().wall }
+            state.failures += 1
+            state.nextAttempt = Self.now + place.pause(after: trouble, failures: state.failures)
+        } else {
+            state.since = nil
+            state.failures = 0
+        }
         state.trouble = trouble
-        // A lock is tried again at once: the attempt itself waits for it.
-        let pause: Duration = trouble?.kind == .locked ? .milliseconds(5) : Self.retryInterval
-        state.nextAttempt = Self.now + pause
     }
 
-    private func open(_ file: inout WatchedFile) {
+    private func open(_ place: inout Place) {
         var trouble: StoreTrouble?
-        // The first nodes of a machine start together and may meet while one makes the file.
+        // The first nodes of a machine start together and may meet while one makes the store.
         for _ in 0..<5 {
             do throws(StoreTrouble) {
-                let engine = try file.open(rules: rules)
+                let engine = try place.open()
                 return state.withLock { $0.engine = engine }
             } catch {
                 trouble = error
