@@ -35,6 +35,7 @@ final class Cluster {
             change(&$0)
         }
         centers[name] = bench
+        carried[name] = nil
         return bench
     }
 
@@ -78,6 +79,31 @@ final class Cluster {
         let master = Phone(bench, callID: "ping-\(pings)", flow: flow)
         try master.send(master.text("OPTIONS", headers: headers))
         return try #require(bench.sent.last { $0.message.callID == master.callID }?.message)
+    }
+
+    private var carried: [String: Int] = [:]
+
+    /// Carries what centers send to each other, until nothing is left to carry.
+    func relay(_ names: [String]) throws {
+        for _ in 0..<200 {
+            var isQuiet = true
+            for name in names {
+                let bench = try self[name]
+                let news = bench.sent.dropFirst(carried[name] ?? 0)
+                carried[name] = bench.sent.count
+                let source = try #require(Endpoint("\(bench.core.settings.contacts[0].host):5081"))
+                for sent in news {
+                    let target = try names.first { other in
+                        try self[other].core.settings.contacts[0].host == sent.flow.remote.address.description
+                    }
+                    guard let target, target != name else { continue }
+                    try self[target].receive(bytes: sent.message.bytes, from: Flow(transport: .udp, remote: source))
+                    isQuiet = false
+                }
+            }
+            if isQuiet { return }
+        }
+        Issue.record("the centers talk without end")
     }
 
     /// The master fences a center and tells the survivors.

@@ -86,6 +86,8 @@ struct Call: Sendable {
     var handover: Handover?
     /// Peers that would not have it.
     var refusedBy: Set<String> = []
+    /// All of them: no handover before this time.
+    var staysUntil = MonotonicTime.zero
     /// What the bank has not answered yet.
     var bankBusy: OperationCall?
 

@@ -48,6 +48,8 @@ public enum StorePurpose: Hashable, Sendable {
     /// What a dead incarnation owns.
     case heads(of: NodeIdentity)
     case claim(SessionID, dead: NodeIdentity)
+    /// Rows that are this node's without a call: a peer died while it gave them.
+    case strays
     case menu(hash: String)
     /// A step of a call's way to a peer.
     case handover(CallHandle)

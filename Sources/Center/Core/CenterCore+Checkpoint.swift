@@ -74,6 +74,7 @@ extension CenterCore {
         case .menu(let hash): loaded(hash, reply)
         case .outcome(let handle, let operation): withCall(handle) { $0.outcomeKnown(operation, reply, in: &$1) }
         case .formats: learnFormats(reply)
+        case .strays: adopt(reply)
         case .handover(let handle):
             withCall(handle) { $0.handoverStored(&$1, reply) }
             giveMore()
@@ -86,7 +87,7 @@ extension CenterCore {
         switch purpose {
         case .opening(let handle), .checkpoint(let handle), .inviting(let handle):
             calls.owner(of: handle) == settings.identity
-        case .nothing, .ending, .heads, .claim, .menu, .outcome, .formats, .handover, .incoming: false
+        case .nothing, .ending, .heads, .claim, .menu, .outcome, .formats, .handover, .incoming, .strays: false
         }
     }
 

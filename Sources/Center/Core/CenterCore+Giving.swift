@@ -13,22 +13,29 @@ extension CenterCore {
         return peers.peers.contains { $0.node != settings.identity.name }
     }
 
-    /// Begins as many handovers as may be on their way at once.
-    mutating func giveMore() {
+    /// Looks through all calls, and begins as many handovers as may be on their way at once.
+    mutating func give() {
         guard givesCalls else { return }
-        if toGive.isEmpty { toGive = calls.handles.reversed() }
-        while giving.count < Handover.limit, let handle = toGive.popLast() {
-            withCall(handle) { $0.beginHandover(of: &$1) }
-        }
+        toGive = calls.handles.reversed()
+        giveMore()
         guard !looksForGiving else { return }
         looksForGiving = true
         timers.schedule(.giving, at: now.monotonic + Handover.interval)
+    }
+
+    /// One is on its way no more.
+    mutating func giveMore() {
+        guard givesCalls else { return }
+        while giving.count < Handover.limit, let handle = toGive.popLast() {
+            withCall(handle) { $0.beginHandover(of: &$1) }
+        }
     }
 
     /// Not while anything is half done between the caller, this center and the bank: that call's turn comes later.
     private mutating func beginHandover(of call: inout Call) {
         guard call.phase == .established, call.row == .open, call.handover == nil, call.takeover == nil,
             call.reinvite == nil, call.unsentInvite == nil, call.acceptance == nil, call.bankBusy == nil,
+            call.staysUntil <= now.monotonic,
             let peer = nextPeer(for: call),
             let identity = NodeIdentity(name: peer.node, incarnation: peer.incarnation)
         else { return }
@@ -137,7 +144,10 @@ extension CenterCore {
         guard let handover = call.handover else { return }
         call.ownership = ownership
         call.refusedBy.insert(handover.peer.node)
-        if nextPeer(for: call) == nil { call.refusedBy = [] }
+        if nextPeer(for: call) == nil {
+            call.refusedBy = []
+            call.staysUntil = now.monotonic + Handover.pause
+        }
         call.isDirty = true
         endHandover(of: &call)
         guard handover.isDoubtful else { return }

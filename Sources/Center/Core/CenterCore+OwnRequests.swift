@@ -134,6 +134,7 @@ extension CenterCore {
             }
             core.refreshAnswered(response.cseq.method, status, response, in: &call)
         }
+        if response.cseq.method == .options { giveMore() }
     }
 
     /// Our re-INVITE was answered after our BYE: its 2xx wants an ACK all the same.

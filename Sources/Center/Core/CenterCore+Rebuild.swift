@@ -17,7 +17,12 @@ extension CenterCore {
         let stored = claimed.stored
         // A claim of the incarnation before this one: its sessions go to others.
         guard stored.ownership.node == settings.identity else { return }
-        guard calls.find(stored.checkpoint.session) == nil else { return }
+        if let handle = calls.find(stored.checkpoint.session) {
+            // Claimed twice: it goes on under the later right.
+            return withCall(handle) { _, call in
+                if call.ownership.epoch < stored.ownership.epoch { call.ownership = stored.ownership }
+            }
+        }
         if let ended = stored.callerEnded {
             return close(claimed, .caller, at: ended, "the caller hung up while no center had the call")
         }

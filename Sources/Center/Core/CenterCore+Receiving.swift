@@ -49,6 +49,29 @@ extension CenterCore {
             headers: status == 503 ? [(.retryAfter, "1")] : [])
     }
 
+    // MARK: A peer that died while it gave
+
+    /// It made this node the owner and had no time to say so.
+    mutating func lookForStrays() {
+        guard !isFenced else { return }
+        actions.append(
+            .store(.sessionsOwned(by: settings.identity, limit: TakeoverDesk.listLimit), .strays))
+    }
+
+    mutating func adopt(_ reply: StoreReply) {
+        guard case .sessionHeads(let heads) = reply, !isFenced else { return }
+        for head in heads where head.ownership.node == settings.identity {
+            guard calls.find(head.id) == nil, incoming[head.id] == nil, !isWaitingForMenu(head.id),
+                !unwritten.contains(head.id), takeovers.claims(head.id, now: now.monotonic)
+            else { continue }
+            // A claim of one's own row: a new epoch, and the checkpoint with it.
+            actions.append(
+                .store(
+                    .claim(head.id, from: head.ownership, by: settings.identity, ground: .handover),
+                    .claim(head.id, dead: settings.identity)))
+        }
+    }
+
     /// What a call of a peer does not become here stays there.
     mutating func refuseHandover(of call: inout Call) {
         answerHandover(of: call.session, 503)

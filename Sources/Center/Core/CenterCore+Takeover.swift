@@ -37,7 +37,7 @@ extension CenterCore {
             perform(takeovers.heed(dead, now: now.monotonic))
         }
         claimMore()
-        giveMore()
+        give()
     }
 
     /// Who lives decides which checkpoint format all can read.

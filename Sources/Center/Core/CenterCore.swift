@@ -107,7 +107,7 @@ public struct CenterCore: Sendable {
             settings.identity = newIdentity
         case .shutDown:
             isShuttingDown = true
-            giveMore()
+            give()
         case .endAllCalls:
             for handle in calls.handles {
                 withCall(handle) { $0.hangUp(&$1, .operator, "the node ends", awaitsACK: false) }
@@ -137,10 +137,11 @@ public struct CenterCore: Sendable {
             case .unwrittenRecords: handInUnwritten()
             case .giving:
                 looksForGiving = false
-                giveMore()
+                give()
             case .incoming(let session): answerHandover(of: session, 200)
             case .takeover(let dead):
                 perform(takeovers.look(at: dead, now: now.monotonic))
+                lookForStrays()
             }
             performOutputs()
         }

@@ -52,13 +52,15 @@ struct Handover: Sendable {
     /// The row is not this node's, or may not be.
     var isGiven: Bool { step != .saving }
 
+    /// After all peers refused.
+    static let pause = Duration.seconds(1)
     /// Calls on their way at once.
     static let limit = 32
     /// For the peer: it answers when its audio has started, at the latest after 150 ms.
     static let patience = Duration.seconds(2)
     /// Between two looks for calls that can be given, and two tries to get one back.
     static let interval = Duration.milliseconds(250)
-    /// TAKEOVER-wise the peer answers when its re-INVITE is answered, or after this time.
+    /// A peer answers when its re-INVITE is answered, or so long after its audio started.
     static let answerDelay = Duration.milliseconds(150)
 }
 

@@ -115,6 +115,13 @@ struct TakeoverDesk: Sendable {
         return next.map { .claim($0) }
     }
 
+    /// Takes note of a claim that the desk did not decide on; false when one is out already.
+    mutating func claims(_ session: SessionID, now: MonotonicTime) -> Bool {
+        if let since = claims[session], now - since < Self.patience { return false }
+        claims[session] = now
+        return true
+    }
+
     /// The claim was answered, whatever the answer.
     mutating func settled(_ session: SessionID) { claims[session] = nil }
 

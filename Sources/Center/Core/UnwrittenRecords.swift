@@ -27,6 +27,8 @@ struct UnwrittenRecords: Sendable {
     var isEmpty: Bool { entries.isEmpty }
     var count: Int { entries.count }
 
+    func contains(_ session: SessionID) -> Bool { entries[session] != nil }
+
     /// Keeps a record that is being handed in. Returns the session whose record is given up for it, at the limit.
     mutating func insert(_ record: CallRecord, under ownership: Ownership, now: MonotonicTime) -> SessionID? {
         var givenUp: SessionID?
