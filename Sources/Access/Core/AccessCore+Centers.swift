@@ -10,7 +10,10 @@ extension AccessCore {
     // MARK: Tables
 
     mutating func adopt(_ table: RouteTable) {
+        let before = chooser.table?.storeID
         guard case .adopted(let fallen) = chooser.adopt(table, now: now) else { return }
+        // Epochs of another store begin anew.
+        if table.storeID != before { leaderEpoch = 0 }
         ways.removeAll(keepingCapacity: true)
         actions.append(.adopted(table))
         for center in fallen { fell(center) }

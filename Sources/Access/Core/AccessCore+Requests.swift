@@ -88,7 +88,7 @@ extension AccessCore {
         if !isAdmitted, case .limited(let wait_s) = limiter.admit(flow.remote.address, now: now) {
             return reject(invite, id, flow, 503, .rate, headers: [(.retryAfter, String(wait_s))])
         }
-        guard !isShuttingDown else {
+        guard !refusesNewCalls else {
             return reject(invite, id, flow, 503, .draining, headers: [(.retryAfter, String(settings.retryAfter_s))])
         }
         // §16.2: a stateful proxy takes the caller's repetitions upon itself.
@@ -140,6 +140,7 @@ extension AccessCore {
     private mutating func answerOPTIONS(_ request: Message, _ id: ServerTransactionID, _ flow: Flow) {
         var headers: [(HeaderName, String)] = [(.allow, Self.allow), (.accept, "application/sdp")]
         if settings.trusts(flow.remote.address) {
+            if let notice = request.first(.tandemNode).flatMap({ NodeNotice(headerValue: $0) }) { heed(notice) }
             let load = NodeLoad(
                 calls: min(forwards.openCount, 1_000_000), limit: min(settings.transactionLimit, 1_000_000),
                 isDraining: isShuttingDown)
@@ -147,6 +148,13 @@ extension AccessCore {
             headers.append((.tandemLoad, load.headerValue))
         }
         respond(to: id, of: request, flow, 200, headers: headers)
+    }
+
+    /// An order comes with the pings of the master that leads, so that it holds without the store, and ends so.
+    private mutating func heed(_ notice: NodeNotice) {
+        guard notice.node == settings.identity.name, let leader = notice.leader, leader >= leaderEpoch else { return }
+        leaderEpoch = leader
+        if let want = notice.want { order = want }
     }
 
     mutating func respond(

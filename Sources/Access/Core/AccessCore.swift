@@ -37,6 +37,12 @@ public struct AccessCore: Sendable {
     /// The INVITE that is being received was counted against its source's rate before it got a transaction.
     var isAdmitted = false
     var isShuttingDown = false
+    /// What the operator wants of this node, as the leading master's pings say.
+    var order = AdministrativeState.enabled
+    /// The highest epoch that a leading master named: what one of a lower epoch wants does not count.
+    var leaderEpoch: UInt64 = 0
+    /// New calls are refused, calls that are up go on.
+    var refusesNewCalls: Bool { isShuttingDown || order != .enabled }
     public internal(set) var counters = AccessCounters()
     /// From INVITE to the 2xx that went back, of calls since `takeSetUpTimes`.
     private var setUpTimes: [Duration] = []
@@ -84,7 +90,7 @@ public struct AccessCore: Sendable {
         AccessReport(
             counters: counters, openRequests: forwards.openCount,
             transactions: transactions.serverCount + transactions.clientCount,
-            transactionLimit: settings.transactionLimit, hasRoute: chooser.hasRoute, isDraining: isShuttingDown,
+            transactionLimit: settings.transactionLimit, hasRoute: chooser.hasRoute, isDraining: refusesNewCalls,
             table: chooser.table.map { "\($0.storeID):\($0.leaderEpoch):\($0.generation)" },
             suspected: (chooser.table?.centers ?? []).filter { entry in
                 entry.sip.first.flatMap { chooser.center(at: $0) }.map { chooser.isSuspected($0) } ?? false
