@@ -70,13 +70,22 @@ public struct CenterProfile: Hashable, Sendable {
     public var limits: Limits
     public var sessionTimer: SessionTimer
     public var bank: Bank
-    /// How long SIGTERM waits for calls to end by themselves.
+    /// What becomes of live calls at SIGTERM.
+    public var atEnd: AtEnd
+    /// How long SIGTERM waits for calls to end by themselves, or to be handed over.
     public var drain: Duration
     /// Relative to the state directory.
     public var pinKeyPath: String
 }
 
 extension CenterProfile {
+    public enum AtEnd: String, CaseIterable, Sendable {
+        /// Centers that live take them over; without one they are waited for.
+        case handover
+        /// They are waited for.
+        case wait
+    }
+
     /// Spoken by eSpeak NG, which Debian has, when the profile says nothing.
     static let defaultLanguages = [("zh", "cmn"), ("en", "en")].map { code, voice in
         Language(code: code, voice: "espeak-ng -v \(voice) -s 155 -w {output} {text}")
@@ -117,9 +126,13 @@ extension CenterProfile {
         let limits = top.section("limits", read: Limits.read)
         let timer = top.section("session_timer", read: SessionTimer.read)
         let bank = top.section("bank", read: Bank.read)
+        let atEnd = top.value(
+            "drain", .choice(placeholder: AtEnd.handover), default: .handover,
+            "After SIGTERM: `handover` gives live calls to centers that live, `wait` lets them end by themselves.")
         let drain = top.value(
             "drain_s", .seconds(in: 0...86_400), default: .seconds(30),
-            "After SIGTERM: no new calls, and this long for the others to end; then the node ends them.")
+            "After SIGTERM: no new calls, and this long for the others to end or to be handed over; then the node "
+                + "ends them.")
         let key = top.value(
             "pin_key", .path, default: "secrets/pin-key",
             "Key file of the PINs, relative to the state directory; made at first start. All centers need the same.")
@@ -132,7 +145,7 @@ extension CenterProfile {
             common: common,
             lines: Dictionary((lines ?? []).map { ($0.key, $0.value) }, uniquingKeysWith: { _, last in last }),
             media: media, languages: languages?.map(\.value) ?? defaultLanguages, builtPromptsPath: built,
-            ownPromptsPath: own, limits: limits, sessionTimer: timer, bank: bank, drain: drain,
+            ownPromptsPath: own, limits: limits, sessionTimer: timer, bank: bank, atEnd: atEnd, drain: drain,
             pinKeyPath: key)
     }
 

@@ -58,7 +58,7 @@ import Testing
             "languages.english.voice: found no {output}, expected {output} where the WAV file's name goes"),
         Case(
             Minimal.center, adding: "sipp: {}",
-            "sipp: found an unknown key, expected one of bank, drain_s, http, languages, limits, lines, log_level, "
+            "sipp: found an unknown key, expected one of bank, drain, drain_s, http, languages, limits, lines, log_level, "
                 + "media, name, pin_key, prompts, role, session_timer, sip, store"),
         Case(
             Minimal.center, "{ports:", "{prots: 1, ports:",
