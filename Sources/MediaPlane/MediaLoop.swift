@@ -14,7 +14,8 @@ public struct MediaLoopConfiguration: Sendable {
     /// Commands that wait at most.
     public var mailboxCapacity = 16_384
     /// After a standstill of so long nothing leaves until `setMuted(false)`: a node that was frozen may have lost its
-    /// calls to another one. Nil never mutes.
+    /// calls to another one. The same when the thread that signals (`signallingIsAlive`) has not run for so long. Nil never
+    /// mutes.
     public var mutesAfterStandstill: Duration?
 
     public init(name: String = "media", streamLimit: Int = 10_000, stream: MediaStream.Options = .init()) {
@@ -54,30 +55,33 @@ public final class MediaLoop: Sendable {
     private let ports: PortPool
     private let limit: Int
     private let lastID = Atomic<UInt64>(0)
+    private let pulse: SignallingPulse
 
     /// - Parameters:
     ///   - ports: may be shared by several loops.
     ///   - library: streams play from it, until `use(_:)` brings another; kept meanwhile.
     ///   - seed: for SSRCs and the like; from the system's generator in a real node.
-    ///   - standstill: told on the loop's thread when it did not run for 100 ms or longer.
+    ///   - standstill: told on the loop's thread when it did not run for 100 ms or longer: for how long, and until when.
+    ///     Said again each second while the loop is mute by itself.
     ///   - report: told each event on the loop's thread; must not wait.
     public static func start(
         _ configuration: MediaLoopConfiguration, ports: PortPool, library: ClipLibrary, seed: UInt64,
-        standstill: @escaping @Sendable (Duration) -> Void = { _ in },
+        standstill: @escaping @Sendable (Duration, MonotonicTime) -> Void = { _, _ in },
         report: @escaping @Sendable (StreamID, MediaEvent) -> Void
     ) throws(SocketError) -> MediaLoop {
         // Two sockets a stream, and room for everything else that the process has open.
         DescriptorLimit.raise(to: min(configuration.streamLimit, ports.capacity) * 2 + 1024)
         let counters = MediaLoopCounters()
+        let pulse = SignallingPulse()
         var settings = LoopConfiguration(name: configuration.name, listeners: [])
         settings.mailboxCapacity = configuration.mailboxCapacity
         let loop = try DatagramLoop.start(settings) {
             preferThisThread()
             return MediaLoopHandler(
-                configuration: configuration, library: library, seed: seed, counters: counters, report: report,
-                standstill: standstill)
+                configuration: configuration, library: library, seed: seed, counters: counters, pulse: pulse,
+                report: report, standstill: standstill)
         }
-        return MediaLoop(loop, ports, counters, limit: configuration.streamLimit)
+        return MediaLoop(loop, ports, counters, pulse, limit: configuration.streamLimit)
     }
 
     /// Audio that leaves late is heard; signalling that waits a millisecond is not. So the loop's thread asks to be run
@@ -88,8 +92,10 @@ public final class MediaLoop: Sendable {
     }
 
     private init(
-        _ loop: DatagramLoop<MediaLoopHandler>, _ ports: PortPool, _ counters: MediaLoopCounters, limit: Int
+        _ loop: DatagramLoop<MediaLoopHandler>, _ ports: PortPool, _ counters: MediaLoopCounters,
+        _ pulse: SignallingPulse, limit: Int
     ) {
+        self.pulse = pulse
         self.loop = loop
         self.ports = ports
         self.counters = counters
@@ -122,8 +128,18 @@ public final class MediaLoop: Sendable {
     }
 
     /// Muted, everything goes on but nothing leaves; for a node that is unsure whether its calls are still its own.
+    ///
+    /// - Parameter asOf: when that was true. Unmuting as of a time before the loop's last standstill is void: it was said
+    ///   before anybody knew of that.
+    /// - Returns: false when the loop takes no more messages; it is then to be said again.
     @discardableResult
-    public func setMuted(_ isMuted: Bool) -> Bool { loop.mailbox.post(.mute(isMuted)) }
+    public func setMuted(_ isMuted: Bool, asOf: MonotonicTime? = nil) -> Bool {
+        loop.mailbox.post(.mute(isMuted, asOf: asOf))
+    }
+
+    /// The thread that signals runs. Once it has been said it must be said again all the time (`mutesAfterStandstill`):
+    /// who cannot answer the masters may have been fenced.
+    public func signallingIsAlive(at now: MonotonicTime) { pulse.beat(at: now) }
 
     /// Plays from another library from now on: what plays goes on, commands sent after this find the new clips. Its
     /// clips must keep the numbers of the library before (`ClipLibrary.init(_:succeeding:)`). False when the loop takes

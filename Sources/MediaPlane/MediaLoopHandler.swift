@@ -6,8 +6,8 @@ import Primitives
 enum MediaLoopMessage: Sendable {
     case open(StreamID, PortPair)
     case command(StreamID, StreamCommand)
-    /// Everything goes on, but nothing leaves.
-    case mute(Bool)
+    /// Everything goes on, but nothing leaves. Unmuting counts if it is no older than the last standstill.
+    case mute(Bool, asOf: MonotonicTime?)
     /// Streams play from it from now on.
     case library(ClipLibrary)
 }
@@ -18,10 +18,12 @@ struct MediaLoopHandler: DatagramHandler {
     static let tick = Duration.milliseconds(10)
     private static let tickNanoseconds: Int64 = 10_000_000
     private static let never = Int64.max
+    private static let repetition = Duration.seconds(1)
 
     private let configuration: MediaLoopConfiguration
     private let report: @Sendable (StreamID, MediaEvent) -> Void
-    private let standstill: @Sendable (Duration) -> Void
+    private let standstill: @Sendable (Duration, MonotonicTime) -> Void
+    private let pulse: SignallingPulse
     private let counters: MediaLoopCounters
     /// Held for the streams, which point into it.
     private var library: ClipLibrary
@@ -39,29 +41,38 @@ struct MediaLoopHandler: DatagramHandler {
     private var currentTick: Int64 = 0
     private var nextTickTime: MonotonicTime?
     private var isMuted = false
+    /// The last standstill that muted: how long it was, when it ended, and when it was told last. Until it is lifted.
+    private var doubt: (gap: Duration, end: MonotonicTime, told: MonotonicTime)?
+    /// Unmuting as of a time before this is void.
+    private var mutedAsOf: MonotonicTime?
 
     init(
         configuration: MediaLoopConfiguration, library: ClipLibrary, seed: UInt64, counters: MediaLoopCounters,
+        pulse: SignallingPulse = SignallingPulse(), clock: @escaping @Sendable () -> MonotonicTime = NodeClock.now,
         report: @escaping @Sendable (StreamID, MediaEvent) -> Void,
-        standstill: @escaping @Sendable (Duration) -> Void
+        standstill: @escaping @Sendable (Duration, MonotonicTime) -> Void
     ) {
         self.configuration = configuration
         self.library = library
         self.counters = counters
         self.report = report
         self.standstill = standstill
-        worker = StreamWorker(random: SeededRandom(seed: seed))
+        self.pulse = pulse
+        worker = StreamWorker(
+            random: SeededRandom(seed: seed), silentAfter: configuration.mutesAfterStandstill, clock: clock)
         slots = SlotTable(capacity: configuration.streamLimit)
     }
 
     // MARK: Messages
 
     mutating func receive(_ message: MediaLoopMessage, now: MonotonicTime, into outbox: inout Outbox) {
+        worker.lastAlive = now
         switch message {
         case .open(let id, let ports): open(id, ports, now)
         case .command(let id, .close): close(id, now)
         case .command(let id, let command): perform(command, on: id, now)
-        case .mute(let isMuted): mute(isMuted)
+        case .mute(true, _): mute(true)
+        case .mute(false, let asOf): unmute(asOf: asOf)
         case .library(let library): use(library)
         }
     }
@@ -123,6 +134,34 @@ struct MediaLoopHandler: DatagramHandler {
         for place in places.values { slots[place].pointee.stream.isMuted = isMuted }
     }
 
+    private mutating func unmute(asOf: MonotonicTime?) {
+        if let asOf, let mutedAsOf, asOf < mutedAsOf { return }
+        doubt = nil
+        worker.isSilent = false
+        mute(false)
+    }
+
+    /// Nothing leaves until it is lifted as of a later time.
+    private mutating func fallSilent(after gap: Duration, asOf end: MonotonicTime, now: MonotonicTime) {
+        mutedAsOf = max(mutedAsOf ?? end, end)
+        doubt = (gap, end, now)
+        mute(true)
+    }
+
+    /// The other thread's standstill is this one's too; and one's own is said again, should the word have been lost.
+    private mutating func lookForStandstills(_ now: MonotonicTime) {
+        guard let limit = configuration.mutesAfterStandstill else { return }
+        if let beat = pulse.lastBeat, now - beat >= limit {
+            // It tells of itself when it runs again, and lifts this as of then.
+            mutedAsOf = max(mutedAsOf ?? beat, beat + .nanoseconds(1))
+            if !isMuted { mute(true) }
+        }
+        if let doubt, now - doubt.told >= Self.repetition {
+            self.doubt?.told = now
+            standstill(doubt.gap, doubt.end)
+        }
+    }
+
     private mutating func use(_ next: ClipLibrary) {
         for place in places.values { slots[place].pointee.stream.use(next.audio) }
         // The former one is freed here: no stream points into it any more.
@@ -135,6 +174,8 @@ struct MediaLoopHandler: DatagramHandler {
 
     mutating func fire(now: MonotonicTime, into outbox: inout Outbox) {
         guard let time = nextTickTime, time <= now else { return }
+        worker.lastAlive = now
+        lookForStandstills(now)
         let ticks = (now - time).wholeNanoseconds / Self.tickNanoseconds + 1
         currentTick += ticks
         nextTickTime = time + .nanoseconds(ticks * Self.tickNanoseconds)
@@ -174,8 +215,9 @@ struct MediaLoopHandler: DatagramHandler {
     // MARK: The loop's own
 
     mutating func ranLate(by gap: Duration, now: MonotonicTime, into outbox: inout Outbox) {
-        if let limit = configuration.mutesAfterStandstill, gap >= limit { mute(true) }
-        standstill(gap)
+        worker.lastAlive = now
+        if let limit = configuration.mutesAfterStandstill, gap >= limit { fallSilent(after: gap, asOf: now, now: now) }
+        standstill(gap, now)
     }
 
     mutating func stopping(now: MonotonicTime, into outbox: inout Outbox) {

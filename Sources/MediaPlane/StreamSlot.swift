@@ -28,9 +28,22 @@ struct StreamWorker {
     var eventsOutOfRange: UInt64 = 0
     var eventsLate: UInt64 = 0
 
+    /// When this thread was seen to run last.
+    var lastAlive = MonotonicTime.zero
+    /// It stood still since, in the middle of its work: nothing more leaves until that is lifted.
+    var isSilent = false
+    private let silentAfter: Duration?
+    private let clock: @Sendable () -> MonotonicTime
+
     /// The buffer is freed by `release()`, when the loop ends.
-    init(random: SeededRandom) {
+    /// - Parameter silentAfter: a standstill of so long, even between two packets, ends all sending.
+    init(
+        random: SeededRandom, silentAfter: Duration? = nil,
+        clock: @escaping @Sendable () -> MonotonicTime = NodeClock.now
+    ) {
         self.random = random
+        self.silentAfter = silentAfter
+        self.clock = clock
         buffer = .allocate(byteCount: MediaStream.maximumPacketBytes, alignment: 16)
         events.reserveCapacity(16)
     }
@@ -38,12 +51,23 @@ struct StreamWorker {
     func release() { buffer.deallocate() }
 
     mutating func send(_ length: Int, to destination: Endpoint, on descriptor: Int32) -> Bool {
+        guard mayStillSend() else { return false }
         var address = cdg_address(destination)
         if cdg_send(descriptor, &address, buffer.baseAddress, UInt32(truncatingIfNeeded: length), nil, 0) == 0 {
             return true
         }
         unsent &+= 1
         return false
+    }
+
+    /// A process can be stopped anywhere, also between two packets of one tick: so the clock is read before each.
+    private mutating func mayStillSend() -> Bool {
+        guard let silentAfter else { return true }
+        guard !isSilent else { return false }
+        let now = clock()
+        isSilent = now - lastAlive >= silentAfter
+        lastAlive = now
+        return !isSilent
     }
 
     /// Reads what waits at a socket into the batch; 0 after an error, which is counted. The error of a datagram that

@@ -26,6 +26,10 @@ public protocol DatagramHandler: SendableMetatype {
     /// the handler may `discardAll()`.
     mutating func ranLate(by gap: Duration, now: MonotonicTime, into outbox: inout Outbox)
 
+    /// After `ranLate`: what waited at the listeners since before that is handled; whatever is read from now on arrived
+    /// after it.
+    mutating func caughtUp(now: MonotonicTime, into outbox: inout Outbox)
+
     /// A datagram sent to `destination` came back as an ICMP error, or could not be sent: nobody listens there
     /// (ECONNREFUSED) or there is no way (EHOSTUNREACH, ENETUNREACH). `error` is errno.
     mutating func refused(
@@ -45,6 +49,7 @@ public protocol DatagramHandler: SendableMetatype {
 
 extension DatagramHandler {
     public mutating func ranLate(by gap: Duration, now: MonotonicTime, into outbox: inout Outbox) {}
+    public mutating func caughtUp(now: MonotonicTime, into outbox: inout Outbox) {}
     public mutating func refused(
         by destination: Endpoint, error: Int32, listener: UInt16, now: MonotonicTime, into outbox: inout Outbox
     ) {}

@@ -10,6 +10,15 @@ struct LoopRunner: ~Copyable {
         var error: Int32
     }
 
+    /// What waits at the listeners since before a standstill.
+    private enum Backlog {
+        case none
+        /// The sockets were not asked since the standstill.
+        case unknown
+        /// Over when a round takes all that waits.
+        case waits
+    }
+
     /// The longest sleep: bounds how much of a standstill can hide in an idle wait.
     private static var longestWait: Duration { .milliseconds(50) }
     private static var cpuReportInterval: Duration { .seconds(1) }
@@ -27,6 +36,9 @@ struct LoopRunner: ~Copyable {
     private var sockets: [UInt32: DatagramSocket] = [:]
     private var socketFailures: [SocketFailure] = []
     private var deadline: MonotonicTime?
+    private var backlog = Backlog.none
+    /// No listener had more waiting in this round than was taken.
+    private var isDrained = true
     private var lastAlive: MonotonicTime
     private var lastCPUReport: MonotonicTime
     private var received: UInt64 = 0
@@ -48,11 +60,17 @@ struct LoopRunner: ~Copyable {
     mutating func run() {
         deadline = work.nextDeadline()
         while true {
+            if backlog == .unknown { backlog = .waits }
             let ready = waitForWork()
             let now = NodeClock.now()
             noteTime(now)
             deliverFailures(now)
+            isDrained = true
             for index in 0..<ready { handle(events[index], now) }
+            if backlog == .waits, isDrained {
+                backlog = .none
+                work.caughtUp(now: now, into: &outbox)
+            }
             work.deliverMessages(now: now, into: &outbox)
             if let deadline, deadline <= now { work.fire(now: now, into: &outbox) }
             let ends = stop.isRaised || outbox.wantsStop
@@ -81,6 +99,7 @@ struct LoopRunner: ~Copyable {
         lastAlive = now
         guard gap >= configuration.reportedGap else { return }
         counters.lateRuns.add(1)
+        backlog = .unknown
         work.ranLate(by: gap, now: now, into: &outbox)
     }
 
@@ -101,6 +120,7 @@ struct LoopRunner: ~Copyable {
 
     private mutating func deliverDatagrams(_ descriptor: Int32, _ listener: UInt16, _ now: MonotonicTime) {
         let count = batch.receive(from: descriptor)
+        if count >= batch.capacity { isDrained = false }
         guard count > 0 else { return }
         received += UInt64(count)
         for index in 0..<count {

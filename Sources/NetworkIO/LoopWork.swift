@@ -11,6 +11,7 @@ class LoopWork {
     func nextDeadline() -> MonotonicTime? { nil }
     func fire(now: MonotonicTime, into outbox: inout Outbox) {}
     func ranLate(by gap: Duration, now: MonotonicTime, into outbox: inout Outbox) {}
+    func caughtUp(now: MonotonicTime, into outbox: inout Outbox) {}
     func refused(
         by destination: Endpoint, error: Int32, listener: UInt16, now: MonotonicTime, into outbox: inout Outbox
     ) {}
@@ -55,6 +56,10 @@ final class HandlerWork<Handler: DatagramHandler>: LoopWork {
 
     override func ranLate(by gap: Duration, now: MonotonicTime, into outbox: inout Outbox) {
         handler.ranLate(by: gap, now: now, into: &outbox)
+    }
+
+    override func caughtUp(now: MonotonicTime, into outbox: inout Outbox) {
+        handler.caughtUp(now: now, into: &outbox)
     }
 
     override func refused(

@@ -46,6 +46,7 @@ final class CenterBench {
     private(set) var bank: [(call: CallHandle, id: OperationCall, operation: BankOperation, write: SessionWrite)] = []
     private(set) var notes: [CenterNote] = []
     private(set) var renewals: [NodeIdentity] = []
+    private(set) var mutings: [(isMuted: Bool, asOf: MonotonicTime)] = []
     private(set) var lastCall: CallHandle?
     private var nextPort: UInt16 = 10_000
     private var mustBeSound = true
@@ -129,6 +130,9 @@ final class CenterBench {
         move(to: end)
     }
 
+    /// Lets time pass without the center, as when its process is stopped.
+    func sleep(_ span: Duration) { move(to: now.monotonic + span) }
+
     private func move(to time: MonotonicTime) {
         now = Moment(monotonic: time, wall: now.wall + (time - now.monotonic))
     }
@@ -172,7 +176,7 @@ final class CenterBench {
                 break
             }
             switch storeMode {
-            case .answers: return [.stored(purpose, wanted ?? reply ?? .done)]
+            case .answers: return [.stored(purpose, wanted ?? reply ?? Self.usualReply(to: request))]
             case .away: return [.stored(purpose, .unavailable(StoreTrouble(.locked, "away")))]
             case .silent: unanswered.append((request, purpose))
             }
@@ -182,9 +186,14 @@ final class CenterBench {
                 return [.bank(call, id, outcome)]
             }
         case .renewIdentity(let dead): renewals.append(dead)
+        case .mute(let isMuted, let asOf): mutings.append((isMuted, asOf))
         case .note(let note): notes.append(note)
         }
         return []
+    }
+
+    private static func usualReply(to request: StoreRequest) -> StoreReply {
+        if case .sessionsByCallID = request { .sessions([]) } else { .done }
     }
 
     /// A store that was silent answers all it was asked.

@@ -18,6 +18,20 @@ final class Told: Sendable {
     var digits: [Digit] { all.compactMap { if case .digit(let digit) = $0 { digit } else { nil } } }
 }
 
+/// A clock that a test sets, or that jumps after so many readings.
+final class HandClock: Sendable {
+    private let state = Mutex((now: MonotonicTime(nanoseconds: 1_000_000_000), readingsToJump: Int.max))
+    func set(_ time: MonotonicTime) { state.withLock { $0.now = time } }
+    func jump(after readings: Int) { state.withLock { $0.readingsToJump = readings } }
+    func read() -> MonotonicTime {
+        state.withLock { state in
+            state.readingsToJump -= 1
+            if state.readingsToJump == 0 { state.now = state.now + .seconds(6) }
+            return state.now
+        }
+    }
+}
+
 /// The inside of the loop under a clock of the test's own; sockets are real, on loopback.
 final class Bench {
     static let library = ClipLibrary([(ClipName("clip"), (0..<2000).map { Int16($0 * 4 + 50) })])
@@ -29,7 +43,10 @@ final class Bench {
     let pool: PortPool
     var handler: MediaLoopHandler
     var outbox = Outbox(listeners: 0)
-    var now = MonotonicTime(nanoseconds: 1_000_000_000)
+    var now = MonotonicTime(nanoseconds: 1_000_000_000) { didSet { clock.set(now) } }
+    /// What the handler reads between packets.
+    let clock = HandClock()
+    let pulse = SignallingPulse()
     var streams: UInt64 = 0
 
     init(ports: UInt16, mutesAfter: Duration? = nil) {
@@ -39,7 +56,8 @@ final class Bench {
         let told = told
         handler = MediaLoopHandler(
             configuration: configuration, library: Self.library, seed: 1, counters: counters,
-            report: { _, event in told.add(event) }, standstill: { told.add($0) })
+            pulse: pulse, clock: { [clock] in clock.read() }, report: { _, event in told.add(event) },
+            standstill: { gap, _ in told.add(gap) })
     }
 
     func open() throws -> (id: StreamID, rtp: Endpoint) {
@@ -212,10 +230,74 @@ final class Bench {
         bench.jump(.milliseconds(500))
         bench.run(milliseconds: 200)
         #expect(phone.heard().isEmpty)
-        bench.handler.receive(.mute(false), now: bench.now, into: &bench.outbox)
+        bench.handler.receive(.mute(false, asOf: bench.now), now: bench.now, into: &bench.outbox)
         bench.run(milliseconds: 40)
         let heard = phone.heard()
         #expect(heard.count == 2 && heard.first?.header.marker == true)
+    }
+
+    /// It was said before anybody knew of the standstill, and waited in the mailbox.
+    @Test func unmutingFromBeforeTheStandstillIsVoid() throws {
+        let bench = Bench(ports: 26_620, mutesAfter: .milliseconds(400))
+        let phone = try Phone()
+        bench.command(.apply(phone.agreement()), try bench.open().id)
+        bench.run(milliseconds: 40)
+        _ = phone.heard()
+        let before = bench.now
+        bench.jump(.seconds(6))
+        bench.handler.receive(.mute(false, asOf: before), now: bench.now, into: &bench.outbox)
+        bench.run(milliseconds: 100)
+        #expect(phone.heard().isEmpty)
+        bench.handler.receive(.mute(false, asOf: bench.now), now: bench.now, into: &bench.outbox)
+        bench.run(milliseconds: 40)
+        #expect(!phone.heard().isEmpty)
+    }
+
+    /// A process can be stopped between two packets of one tick: the rest of them must not leave when it goes on.
+    @Test func standstillInTheMiddleOfATickStopsTheRest() throws {
+        let bench = Bench(ports: 26_640, mutesAfter: .milliseconds(400))
+        let phones = try (0..<4).map { _ in try Phone() }
+        for phone in phones { bench.command(.apply(phone.agreement()), try bench.open().id) }
+        bench.run(milliseconds: 40)
+        for phone in phones { _ = phone.heard() }
+        bench.clock.jump(after: 2)
+        bench.run(milliseconds: 10)
+        // Two are served in a tick: the first one's packet left before.
+        #expect(phones.map { $0.heard().count }.reduce(0, +) == 1)
+        bench.run(milliseconds: 100)
+        #expect(phones.allSatisfy { $0.heard().isEmpty })
+    }
+
+    /// Who cannot answer the masters may have been fenced, however well the audio runs.
+    @Test func signallingThatStandsStillMutesTheAudio() throws {
+        let bench = Bench(ports: 26_660, mutesAfter: .milliseconds(400))
+        let phone = try Phone()
+        bench.command(.apply(phone.agreement()), try bench.open().id)
+        bench.pulse.beat(at: bench.now)
+        bench.run(milliseconds: 390)
+        #expect(!phone.heard().isEmpty)
+        bench.run(milliseconds: 20)
+        _ = phone.heard()
+        bench.run(milliseconds: 200)
+        #expect(phone.heard().isEmpty)
+        // It runs again, and was confirmed.
+        bench.pulse.beat(at: bench.now)
+        bench.handler.receive(.mute(false, asOf: bench.now), now: bench.now, into: &bench.outbox)
+        bench.run(milliseconds: 40)
+        #expect(phone.heard().count == 2)
+    }
+
+    /// The word might be lost with a full mailbox, and then nobody would lift the silence.
+    @Test func standstillIsToldAgainWhileItLasts() throws {
+        let bench = Bench(ports: 26_680, mutesAfter: .milliseconds(400))
+        let phone = try Phone()
+        bench.command(.apply(phone.agreement()), try bench.open().id)
+        bench.jump(.milliseconds(500))
+        bench.run(milliseconds: 2_500)
+        #expect(bench.told.standstills == [.milliseconds(500), .milliseconds(500), .milliseconds(500)])
+        bench.handler.receive(.mute(false, asOf: bench.now), now: bench.now, into: &bench.outbox)
+        bench.run(milliseconds: 2_500)
+        #expect(bench.told.standstills.count == 3)
     }
 
     @Test func reportsGoOutAboutEveryFiveSecondsAndGoodbyeAtTheEnd() throws {

@@ -166,4 +166,6 @@ enum CenterTimer: Sendable {
     case giving
     /// A call that a peer gave is heard here: it may let go.
     case incoming(SessionID)
+    /// A request of somebody else's call waits for its holder.
+    case foreign(ForeignID)
 }

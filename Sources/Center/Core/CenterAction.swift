@@ -17,6 +17,9 @@ public enum CenterAction: Sendable {
     case bank(CallHandle, OperationCall, BankOperation, under: SessionWrite)
     /// The others hold this incarnation for dead. Answered by `CenterEvent.fenced` with the next one.
     case renewIdentity(dead: NodeIdentity)
+    /// Nothing leaves the media plane until it is said otherwise. Of two standstills the later counts: what is said as
+    /// of a time before the media loop's own is void.
+    case mute(Bool, asOf: MonotonicTime)
     case note(CenterNote)
 }
 
@@ -59,6 +62,10 @@ public enum StorePurpose: Hashable, Sendable {
     case outcome(CallHandle, OperationCall)
     /// Which checkpoint formats the living read.
     case formats
+    /// Whether this incarnation lives; the number of the question.
+    case standing(UInt64)
+    /// Whose call a request is in that this node does not hold.
+    case foreign(ForeignID)
 }
 
 /// For metrics and the log; nothing is decided by it.
@@ -83,11 +90,19 @@ public enum CenterNote: Hashable, Sendable {
     case handedOver(SessionID)
     /// Its record says `lost`, or it is left to others.
     case takeoverFailed(SessionID, reason: String)
+    /// A loop did not run for so long that the node may have been fenced.
+    case stoodStill(Duration)
+    /// Neither store, master nor access was heard: no audio, no new calls.
+    case isolated
+    /// A doubt is over: the incarnation lives.
+    case confirmed
+    /// A request of another center's call went on to that center.
+    case passedOn(Method)
 }
 
 /// Labels of `tandem_sip_rejected_total`.
 public enum RejectionReason: String, Hashable, Sendable, CaseIterable {
     case malformed, unknownLine = "unknown-line", capacity, setupRate = "setup-rate", draining, media
     case noPorts = "no-ports", takeover, extensions, method, noDialog = "no-dialog", loop, body, unacknowledged,
-        ownership
+        ownership, standing
 }

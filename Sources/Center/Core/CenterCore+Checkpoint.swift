@@ -79,6 +79,8 @@ extension CenterCore {
             withCall(handle) { $0.handoverStored(&$1, reply) }
             giveMore()
         case .incoming(let session): incomingFound(session, reply)
+        case .standing(let round): standingAnswered(round, reply)
+        case .foreign(let id): foreignLookedUp(id, reply)
         }
     }
 
@@ -87,7 +89,9 @@ extension CenterCore {
         switch purpose {
         case .opening(let handle), .checkpoint(let handle), .inviting(let handle):
             calls.owner(of: handle) == settings.identity
-        case .nothing, .ending, .heads, .claim, .menu, .outcome, .formats, .handover, .incoming, .strays: false
+        case .standing(let round): standing.isValid(round)
+        case .nothing, .ending, .heads, .claim, .menu, .outcome, .formats, .handover, .incoming, .strays, .foreign:
+            false
         }
     }
 

@@ -118,6 +118,7 @@ extension CenterCore {
     // MARK: Answers
 
     mutating func receive(_ response: Message, to id: ClientTransactionID) {
+        if passBack(response, of: id) { return }
         guard let status = response.status, status >= 200 else { return }
         parting.answered(id)
         let handle = CallHandle(rawValue: id.context)
@@ -177,6 +178,7 @@ extension CenterCore {
 
     /// No answer came, or the way is closed.
     mutating func requestFailed(_ id: ClientTransactionID, status: Int) {
+        if passingFailed(id, status) { return }
         if let bye = parting.remove(id) { return sayAgain(bye, after: status) }
         withCall(CallHandle(rawValue: id.context)) { core, call in
             if call.handover?.offer == id { return core.offerAnswered(status, id, in: &call) }

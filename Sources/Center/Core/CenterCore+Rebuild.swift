@@ -139,6 +139,7 @@ extension CenterCore {
             if !saved.invite.acknowledged || saved.state == .early { core.reaccept(&call, saved, &rebuilt) }
             core.openMedia(&call)
         }
+        deliverWaiting(to: dialog.id)
     }
 
     private func negotiation(

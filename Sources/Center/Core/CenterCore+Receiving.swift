@@ -14,7 +14,7 @@ extension CenterCore {
         else { return reject(request, id, flow, 400, .malformed) }
         // Found without its help meanwhile.
         if calls.find(notice.session) != nil { return respond(to: id, of: request, flow, 200) }
-        guard state == .up, !givesWay, calls.count + incoming.count < settings.callLimit,
+        guard state == .up, standing.isSound, !givesWay, calls.count + incoming.count < settings.callLimit,
             incoming[notice.session] == nil
         else { return reject(request, id, flow, 503, .capacity, headers: [(.retryAfter, "1")]) }
         incoming[notice.session] = IncomingHandover(

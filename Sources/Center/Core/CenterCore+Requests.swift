@@ -28,7 +28,7 @@ extension CenterCore {
             }
             // Both sides hung up at once: to the caller's phone that is an ordinary end.
             if request.method == .bye, parting.find(dialog) != nil { return respond(to: id, of: request, flow, 200) }
-            return reject(request, id, flow, 481, .noDialog)
+            return findHolder(of: request, id, flow, dialog)
         }
         switch request.method {
         case .invite:
@@ -45,6 +45,7 @@ extension CenterCore {
     private mutating func answerOPTIONS(_ request: Message, _ id: ServerTransactionID, _ flow: Flow) {
         if trusts(flow) {
             if let value = request.first(.tandemHandover) { return receiveHandover(request, value, id, flow) }
+            hear(request, by: flow)
             heed(request)
         }
         let notice = NodeNotice(node: settings.identity.name, incarnation: settings.identity.incarnation)
@@ -77,7 +78,8 @@ extension CenterCore {
 
     mutating func receiveACK(_ ack: Message, _ flow: Flow) {
         actions.append(.note(.received(.ack)))
-        guard let dialog = DialogID(ofReceived: ack), let handle = calls.find(dialog) else { return }
+        guard let dialog = DialogID(ofReceived: ack) else { return }
+        guard let handle = calls.find(dialog) else { return findHolder(of: ack, flow, dialog) }
         withCall(handle) { core, call in
             guard let acceptance = call.acceptance, acceptance.cseq == ack.cseq.number else { return }
             core.settleAcceptance(&call)

@@ -15,6 +15,10 @@ extension CenterCore {
         guard !givesWay else {
             return reject(invite, id, flow, 503, .takeover, headers: [(.retryAfter, "1")])
         }
+        if trusts(flow), invite.first(.tandemSession) != nil { heardAccess() }
+        guard standing.isSound else {
+            return reject(invite, id, flow, 503, .standing, headers: [(.retryAfter, "1")])
+        }
         guard let number = invite.requestURI?.user, let line = settings.lines[number] else {
             return reject(invite, id, flow, 404, .unknownLine)
         }

@@ -10,7 +10,7 @@ import Store
 /// A call goes INVITE → ports → first checkpoint → 200 → menu → BYE → record. Every call is in `calls` from its INVITE
 /// to its end; nothing else holds call state.
 public struct CenterCore: Sendable {
-    public private(set) var settings: CenterSettings
+    public internal(set) var settings: CenterSettings
     var transactions: TransactionLayer
     var calls = CallTable()
     var timers = TimerQueue<CenterTimer>()
@@ -44,6 +44,12 @@ public struct CenterCore: Sendable {
     var checkpointVersion = Checkpoint.readableVersions.lowerBound
     /// The others hold this incarnation for dead, and the new one is not there yet.
     private(set) var isFenced = false
+    /// Whether it may speak at all, and what waits until it may.
+    var standing = Standing()
+    var held = HeldMessages()
+    /// What the media loop was told last.
+    var isMuted = false
+    var foreign = ForeignRequests()
 
     /// The event's time, and what it led to so far.
     var now = Moment(monotonic: .zero, wall: .epoch)
@@ -99,12 +105,18 @@ public struct CenterCore: Sendable {
             }
         case .administered(let state): administrative = state
         case .fenced(let newIdentity):
+            isFenced = true
+            tellMedia()
             dropAllCalls()
             takeovers.clear()
             waitingForMenu = [:]
             for session in incoming.keys.sorted() { answerHandover(of: session, 503) }
             isFenced = false
-            settings.identity = newIdentity
+            beginIncarnation(newIdentity)
+            tellMedia()
+        case .stoodStill(let gap, let end, let hasBacklog):
+            stoodStill(for: gap, until: end, hasBacklog: hasBacklog)
+        case .caughtUp: standing.caughtUp()
         case .shutDown:
             isShuttingDown = true
             give()
@@ -117,14 +129,16 @@ public struct CenterCore: Sendable {
     }
 
     public mutating func nextDeadline() -> MonotonicTime? {
-        switch (transactions.nextDeadline(), timers.nextDeadline()) {
-        case (let one?, let other?): min(one, other)
-        case (let one, let other): one ?? other
-        }
+        let look = isFenced ? nil : standing.nextDeadline(isolation: settings.isolation)
+        // What a node in doubt would do now it does when it is sure, or never.
+        guard !standing.isUnconfirmed else { return look }
+        return [transactions.nextDeadline(), timers.nextDeadline(), look].lazy.compactMap(\.self).min()
     }
 
     public mutating func fire(at now: Moment, into actions: inout [CenterAction]) {
         begin(now, &actions)
+        lookAtStanding()
+        guard !standing.isUnconfirmed else { return finish(&actions) }
         transactions.fire(now: now.monotonic, into: &outputs)
         performOutputs()
         while let timer = timers.popDue(at: now.monotonic) {
@@ -142,6 +156,7 @@ public struct CenterCore: Sendable {
             case .takeover(let dead):
                 perform(takeovers.look(at: dead, now: now.monotonic))
                 lookForStrays()
+            case .foreign(let id): lookAgain(id)
             }
             performOutputs()
         }
@@ -168,6 +183,8 @@ public struct CenterCore: Sendable {
     mutating func findFenced() {
         guard !isFenced else { return }
         isFenced = true
+        // Silence first: a stream that closes says goodbye.
+        tellMedia()
         actions.append(.renewIdentity(dead: settings.identity))
         dropAllCalls()
     }
@@ -178,11 +195,13 @@ public struct CenterCore: Sendable {
 
     private mutating func begin(_ now: Moment, _ actions: inout [CenterAction]) {
         self.now = now
+        standing.begin(at: now.monotonic)
         swap(&self.actions, &actions)
     }
 
     private mutating func finish(_ actions: inout [CenterAction]) {
         performOutputs()
+        holdBack()
         swap(&self.actions, &actions)
     }
 
@@ -196,7 +215,7 @@ public struct CenterCore: Sendable {
     }
 
     /// Works off what the transaction layer wants done; more may come of it.
-    private mutating func performOutputs() {
+    mutating func performOutputs() {
         var index = 0
         while index < outputs.count {
             let output = outputs[index]
@@ -216,7 +235,9 @@ public struct CenterCore: Sendable {
         case .refused(let request, let flow): refuseStatelessly(request, flow)
         case .timedOut(let id): requestFailed(id, status: 408)
         case .transportFailed(let id): requestFailed(id, status: 503)
-        case .clientEnded(let id): parting.remove(id)
+        case .clientEnded(let id):
+            parting.remove(id)
+            passingEnded(id)
         case .ended(let id):
             ringing[id] = nil
             merged.ended(id)

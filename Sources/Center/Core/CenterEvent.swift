@@ -23,6 +23,11 @@ public enum CenterEvent: Sendable {
     case administered(AdministrativeState)
     /// The others hold this incarnation for dead: its calls are theirs, and it goes on as a new one without any.
     case fenced(newIdentity: NodeIdentity)
+    /// A loop of this node did not run for that long, until then. `hasBacklog`: it was the one that reads datagrams, and
+    /// what waits there may be older.
+    case stoodStill(Duration, until: MonotonicTime, hasBacklog: Bool)
+    /// What is read from the sockets now was sent after the last standstill.
+    case caughtUp
     /// SIGTERM: no new calls; `CenterCore.isIdle` tells when it may end.
     case shutDown
     /// The time for callers to finish is over: end all calls.

@@ -32,6 +32,11 @@ public struct CenterSettings: Sendable {
     public var checkpointPatience: Duration
     /// At its end the node gives its calls to peers, where there are any; else it waits for callers to finish.
     public var handsOverAtEnd: Bool
+    /// Without word from store, masters and access for so long the node is isolated (TAKEOVER.md, The old owner); nil
+    /// never isolates it.
+    public var isolation: Duration?
+    /// A caller's RTP that stays away for so long ends the call at the media plane; nil never.
+    public var mediaTimeout: Duration?
 
     /// How others reach one listener.
     public struct Contact: Sendable {
@@ -51,7 +56,8 @@ public struct CenterSettings: Sendable {
         identity: NodeIdentity, contacts: [Contact], lines: [String: Line], voices: Voices, callLimit: Int = 2000,
         setUps: RateLimit = RateLimit(perSecond: 200, burst: 400), longestCall: Duration = .seconds(7200),
         sessionTimer: SessionTimerPolicy, timers: TransactionTimers = .standard, trusted: [CIDR] = [],
-        ptimeMs: Int = 20, checkpointPatience: Duration = .milliseconds(50), handsOverAtEnd: Bool = true
+        ptimeMs: Int = 20, checkpointPatience: Duration = .milliseconds(50), handsOverAtEnd: Bool = true,
+        isolation: Duration? = .seconds(1), mediaTimeout: Duration? = nil
     ) {
         self.identity = identity
         self.contacts = contacts
@@ -66,5 +72,7 @@ public struct CenterSettings: Sendable {
         self.ptimeMs = ptimeMs
         self.checkpointPatience = checkpointPatience
         self.handsOverAtEnd = handsOverAtEnd
+        self.isolation = isolation
+        self.mediaTimeout = mediaTimeout
     }
 }

@@ -53,6 +53,7 @@ struct CenterHandler: DatagramHandler {
     private var actions: [CenterAction] = []
     private var streamOfCall: [CallHandle: StreamID] = [:]
     private var callOfStream: [StreamID: CallHandle] = [:]
+    private var unsaid: (isMuted: Bool, asOf: MonotonicTime)?
 
     init(core: CenterCore, around: CenterSurroundings) {
         self.core = core
@@ -110,7 +111,27 @@ struct CenterHandler: DatagramHandler {
         perform(at: now, into: &outbox)
     }
 
-    mutating func nextDeadline() -> MonotonicTime? { core.nextDeadline() }
+    /// Asked in each round, which makes it the beat by which the media loop knows that this one runs.
+    mutating func nextDeadline() -> MonotonicTime? {
+        around.media.signallingIsAlive(at: NodeClock.now())
+        if let unsaid, around.media.setMuted(unsaid.isMuted, asOf: unsaid.asOf) { self.unsaid = nil }
+        return core.nextDeadline()
+    }
+
+    /// What is in the outbox was decided before the standstill, by a node that may be dead since (TAKEOVER.md, The old
+    /// owner).
+    mutating func ranLate(by gap: Duration, now: MonotonicTime, into outbox: inout Outbox) {
+        if gap >= Standing.standstill { outbox.discardAll() }
+        let moment = moment(now)
+        core.handle(.stoodStill(gap, until: now, hasBacklog: true), at: moment, into: &actions)
+        perform(at: moment, into: &outbox)
+    }
+
+    mutating func caughtUp(now: MonotonicTime, into outbox: inout Outbox) {
+        let now = moment(now)
+        core.handle(.caughtUp, at: now, into: &actions)
+        perform(at: now, into: &outbox)
+    }
 
     mutating func fire(now: MonotonicTime, into outbox: inout Outbox) {
         let now = moment(now)
@@ -164,6 +185,9 @@ struct CenterHandler: DatagramHandler {
                 mailbox.post(.event(.bank(call, operation, outcome)))
             }
         case .renewIdentity(let dead): around.renewIdentity(dead)
+        case .mute(let isMuted, let asOf):
+            // It must not be lost: said again in the next round if the media loop takes no more now.
+            unsaid = around.media.setMuted(isMuted, asOf: asOf) ? nil : (isMuted, asOf)
         case .note(let note): around.metrics.count(note)
         }
     }

@@ -71,6 +71,13 @@ struct CenterMetrics: Sendable {
         case .requestWithoutTransaction: log.warning("too many requests wait for an answer: one was sent only once")
         case .recordGivenUp(let session):
             log.error("call record given up: too many wait for the store", metadata: ["session": "\(session)"])
+        case .stoodStill(let gap):
+            log.warning(
+                "stood still: nothing leaves until this incarnation is confirmed",
+                metadata: ["ms": "\(gap.wholeNanoseconds / 1_000_000)"])
+        case .isolated: log.error("neither store, master nor access is heard: no audio, no new calls")
+        case .confirmed: log.notice("this incarnation lives: audio and signalling go on")
+        case .passedOn: break
         case .menuAnomaly(let what): log.error("menu", metadata: ["problem": "\(what)"])
         case .tookOver(let session, let delay):
             takeovers.add()

@@ -76,13 +76,16 @@ public final class CenterNode: RunningNode {
             let streams = StreamTransport(limits: StreamLimits(profile.common.sip.tcp)) { event in
                 late.post(.stream(event))
             }
+            var audio = MediaLoopConfiguration(
+                name: "media", streamLimit: profile.limits.calls + profile.limits.setUps.burst, stream: options)
+            audio.mutesAfterStandstill = Standing.standstill
             let media = try MediaLoop.start(
-                MediaLoopConfiguration(
-                    name: "media", streamLimit: profile.limits.calls + profile.limits.setUps.burst, stream: options),
+                audio,
                 ports: PortPool(
                     address: profile.media.address, first: profile.media.ports.first, last: profile.media.ports.last,
                     startingAt: UInt64.random(in: .min ... .max)),
-                library: voice.prompts.library, seed: UInt64.random(in: .min ... .max)
+                library: voice.prompts.library, seed: UInt64.random(in: .min ... .max),
+                standstill: { gap, end in late.post(.event(.stoodStill(gap, until: end, hasBacklog: false))) }
             ) { id, event in late.post(.media(id, event)) }
             var configuration = LoopConfiguration(
                 name: "sip", listeners: profile.common.sip.listeners.filter { $0.transport == .udp }.map(\.endpoint))
