@@ -221,7 +221,7 @@ import Testing
         }
     }
 
-    @Test func aStandbyPassesOrdersOnToTheLeader() async throws {
+    @Test func aStandbyThatCannotReachTheLeaderRefusesOrdersAndStillAnswersReads() async throws {
         let store = MemoryStore(id: "store-1")
         let other = try Given.node("master-b", "m9")
         _ = await store.submit(.acquireLease(name: "leader", holder: other, duration: .seconds(3_600)))

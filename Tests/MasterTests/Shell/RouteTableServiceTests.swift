@@ -79,7 +79,7 @@ import Testing
         #expect(held?.storeID == "a:b" && held?.leaderEpoch == 7 && held?.generation == 12)
     }
 
-    @Test func aDoubtBringsAPingAtOnce() async throws {
+    @Test func aReportOfDoubtIsTakenChangesNoStateByItselfAndMustBeWellFormed() async throws {
         try await MasterFixture.run { (fixture) async throws in
             let body = #"{"by":"access-1","nodes":["center-a","center-z"]}"#
             #expect(try await fixture.post("/internal/v1/reports", token: nil, body: body).status == 202)
