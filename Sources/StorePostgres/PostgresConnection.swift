@@ -170,42 +170,22 @@
             owed.append(.result)
         }
 
-        /// Sends a statement and waits for its result.
+        /// Sends a statement and waits for its result, and so for all that was sent before. Throws the first error.
         func run(_ sql: String, _ values: [PostgresValue] = []) throws -> PostgresResult {
             try send(sql, values)
-            return try settle()
+            return try finish().result
         }
 
-        /// Waits for everything that was sent; answers the last result. Throws the first error.
-        @discardableResult
-        func settle() throws -> PostgresResult {
-            if let trouble { throw trouble }
-            if failure == nil, !owed.isEmpty { guard PQsendFlushRequest(raw) == 1 else { throw lost() } }
-            let last = try drain()
-            if let failure { throw failure }
-            return last.result
-        }
-
-        /// Ends the pipeline so far: after an error the server listens again from here.
+        /// Waits for everything that was sent, whatever came of it: after an error the server listens again from here.
         func synchronize() throws {
-            if let trouble { throw trouble }
-            guard PQpipelineSync(raw) == 1 else { throw lost() }
-            owed.append(.synchronization)
-            _ = try drain()
-            failure = nil
+            do { _ = try finish() } catch let error as PostgresError where trouble == nil { _ = error }
         }
 
         /// COMMIT. False where the server rolled back instead. `trouble` is set, and this throws, where nobody knows.
         func commit() throws -> Bool {
             let before = notices.warnings
             try send("COMMIT")
-            guard PQpipelineSync(raw) == 1 else { throw lost() }
-            owed.append(.synchronization)
-            let tag = try drain().tag
-            if let failure {
-                self.failure = nil
-                throw failure
-            }
+            let tag = try finish().tag
             // "The transaction has already committed locally, but might not have been replicated to the standby."
             guard notices.warnings == before else {
                 let doubt = StoreTrouble(.unresolved, "\(place) committed without its standby")
@@ -213,6 +193,20 @@
                 throw doubt
             }
             return tag == "COMMIT"
+        }
+
+        /// Every wait ends with Sync, not with Flush: only then does the server count a client that freezes as idle in
+        /// its transaction, and cuts it off. Outside of a transaction it is also what ends one.
+        private func finish() throws -> Drained {
+            if let trouble { throw trouble }
+            guard PQpipelineSync(raw) == 1 else { throw lost() }
+            owed.append(.synchronization)
+            let last = try drain()
+            if let failure {
+                self.failure = nil
+                throw failure
+            }
+            return last
         }
 
         // MARK: The wire

@@ -114,6 +114,9 @@
             }
         }
 
+        /// What only tests do with the connection.
+        func holding(_ body: (PostgresConnection) throws -> Void) rethrows { try body(connection) }
+
         private func rollBack() {
             guard connection.trouble == nil else { return }
             do {

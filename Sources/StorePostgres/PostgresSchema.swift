@@ -42,9 +42,13 @@
         }
 
         private static func version(_ connection: PostgresConnection, schema: String) throws -> Version? {
-            let table = try connection.run("SELECT to_regclass('\(schema).schema_version') IS NOT NULL").rows.first
-            guard try table?.boolean(0) == true else { return nil }
-            guard let row = try connection.run("SELECT major, minor FROM schema_version").rows.first else { return nil }
+            // By the catalogue's rows, not by name: names are looked up in a cache that may not know of another node's.
+            let table = try connection.run(
+                "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename = 'schema_version'",
+                [.text(schema)])
+            guard !table.rows.isEmpty,
+                let row = try connection.run("SELECT major, minor FROM \(schema).schema_version").rows.first
+            else { return nil }
             return Version(major: try row.small(0), minor: try row.small(1))
         }
 

@@ -97,7 +97,13 @@
 
         func stop() throws { try Self.demand(["pg_ctl", "-D", data, "-w", "-m", "fast", "stop"]) }
         func promote() throws { try Self.demand(["pg_ctl", "-D", data, "-w", "promote"]) }
-        func reload() throws { try Self.demand(["pg_ctl", "-D", data, "reload"]) }
+        /// Changes a setting of the running server.
+        func set(_ setting: String) throws {
+            let file = "\(data)/postgresql.auto.conf"
+            let text = try String(contentsOfFile: file, encoding: .utf8)
+            try (text + "\(setting)\n").write(toFile: file, atomically: false, encoding: .utf8)
+            try Self.demand(["pg_ctl", "-D", data, "reload"])
+        }
 
         /// SIGKILL to the server and all its processes, as when the machine dies.
         func kill() throws {
