@@ -79,11 +79,14 @@ extension WireWritable {
     func wireBytes() -> [UInt8] {
         var counter = ByteCounter()
         write(to: &counter)
-        return Array(unsafeUninitializedCapacity: counter.count) { buffer, count in
-            var filler = ByteFiller(into: UnsafeMutableRawBufferPointer(buffer))
+        var bytes = [UInt8](repeating: 0, count: counter.count)
+        let filled = bytes.withUnsafeMutableBytes { buffer in
+            var filler = ByteFiller(into: buffer)
             write(to: &filler)
-            count = filler.count
+            return filler.count
         }
+        precondition(filled == counter.count, "writing twice gave two lengths: \(counter.count), then \(filled)")
+        return bytes
     }
 
     var wireText: String { String(decoding: wireBytes(), as: UTF8.self) }

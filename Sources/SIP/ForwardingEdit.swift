@@ -52,7 +52,7 @@ public struct ForwardingEdit: Sendable {
                 topVia: source.map { source in
                     ViaStamp(
                         value: request.lines.first { $0.kind == .via }?.value ?? 0..<0, in: bytes,
-                        sentBy: request.sentBy, source: source)
+                        sentBy: request.sentBy, isBare: request.topViaIsBare, source: source)
                 }
             ).wireBytes()
         }

@@ -20,6 +20,7 @@ extension Message {
         }
     }
 
+    @inline(__always)
     func withTopVia<Result>(_ body: (TopVia) -> Result) -> Result {
         if let eager {
             guard let via = eager.via.first else { preconditionFailure("a parsed message has a Via") }
@@ -46,6 +47,9 @@ extension Message {
         if let eager { return eager.via.first.flatMap { IPAddress($0.host) } }
         return read { IPAddress(dottedQuad: places.topVia.host.bytes(in: $0)) }
     }
+
+    /// The topmost Via has neither `received` nor `rport`; for sure only where this is true.
+    var topViaIsBare: Bool { eager == nil && places.topVia.received.isEmpty && places.topVia.rport == .absent }
 
     /// How many Via values there are.
     var viaCount: Int { places.viaCount }

@@ -21,7 +21,7 @@ public enum MessageWriter {
     ) -> [UInt8] {
         request.bytes.withUnsafeBytes { bytes in
             Response(
-                bytes: bytes, lines: request.lines, sentBy: request.sentBy,
+                bytes: bytes, lines: request.lines, sentBy: request.sentBy, viaIsBare: request.topViaIsBare,
                 makesDialog: request.method.makesDialog, status: status, reason: reason,
                 toTag: request.hasToTag ? nil : toTag, source: source, contact: contact, headers: headers,
                 body: body
@@ -37,7 +37,7 @@ public enum MessageWriter {
         guard let request = error.request else { return nil }
         return request.bytes.withUnsafeBytes { bytes in
             Response(
-                bytes: bytes, lines: request.lines, sentBy: nil, makesDialog: false, status: error.problem.status,
+                bytes: bytes, lines: request.lines, sentBy: nil, viaIsBare: false, makesDialog: false, status: error.problem.status,
                 reason: error.problem.description, toTag: request.hasToTag ? nil : toTag, source: source,
                 contact: nil, headers: headers, body: nil
             ).wireBytes()
@@ -65,6 +65,7 @@ public enum MessageWriter {
         let bytes: UnsafeRawBufferPointer
         let lines: [HeaderLine]
         let sentBy: IPAddress?
+        let viaIsBare: Bool
         let makesDialog: Bool
         let status: Int
         let reason: String?
@@ -87,7 +88,7 @@ public enum MessageWriter {
                 switch field.kind {
                 case .via:
                     if isTopVia, let source {
-                        ViaStamp(value: field.value, in: bytes, sentBy: sentBy, source: source)
+                        ViaStamp(value: field.value, in: bytes, sentBy: sentBy, isBare: viaIsBare, source: source)
                             .writeLine(field, to: &sink)
                     } else {
                         sink.put(UnsafeRawBufferPointer(rebasing: bytes[field.line]))

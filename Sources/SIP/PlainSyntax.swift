@@ -183,8 +183,13 @@ enum PlainSyntax {
         guard index < end, bytes[index] == 58 else { return 0 }
         index += 1
         let start = index
-        while index < end, Octets.isDigit(bytes[index]) { index += 1 }
-        return number(start..<index, bytes)
+        var port = 0
+        while index < end, Octets.isDigit(bytes[index]), index - start < 6 {
+            port = port &* 10 &+ Int(bytes[index] &- 48)
+            index += 1
+        }
+        guard index - start <= 5, port > 0 else { return nil }
+        return UInt16(exactly: port)
     }
 
     /// 1…65535 in at most five digits.

@@ -16,11 +16,13 @@ struct ViaStamp {
     /// - Parameters:
     ///   - line: the value of the first Via line; its first list element is the topmost Via.
     ///   - sentBy: the topmost Via's host, where that is an address.
-    init(value line: Range<Int>, in bytes: UnsafeRawBufferPointer, sentBy: IPAddress?, source: Endpoint) {
+    ///   - isBare: it is known to have neither parameter.
+    init(value line: Range<Int>, in bytes: UnsafeRawBufferPointer, sentBy: IPAddress?, isBare: Bool, source: Endpoint) {
         self.bytes = bytes
         self.source = source
         value = HeaderSyntax.firstElement(of: line, in: bytes)
         receivedWanted = sentBy != source.address
+        if isBare { return }
         var cursor = HeaderSyntax.parameters(of: value, in: bytes)
         while let parameter = cursor.next() {
             let isRport = HeaderSyntax.equals(bytes, parameter.name, "rport")

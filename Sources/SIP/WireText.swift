@@ -126,7 +126,7 @@ extension CSeq: CustomStringConvertible {
 
 extension ByteSink {
     mutating func putHost(_ host: String, port: UInt16?) {
-        if host.utf8.contains(58) {
+        if host.hasColon {
             put(byte: 91)
             put(text: host)
             put(byte: 93)

@@ -20,11 +20,10 @@ struct ServerIdentity: Equatable, Sendable {
         let legacy = message.withTopVia(\.hasMagicCookie) ? nil : ServerIdentity.legacyBranch(of: message)
         self = message.withTopVia { via in
             if let legacy { return ServerIdentity(name: Array(legacy.utf8) + via.host, port: via.port, method: method) }
-            let name = [UInt8](unsafeUninitializedCapacity: via.branch.count + via.host.count) { buffer, count in
-                let buffer = UnsafeMutableRawBufferPointer(buffer)
+            var name = [UInt8](repeating: 0, count: via.branch.count + via.host.count)
+            name.withUnsafeMutableBytes { buffer in
                 buffer.copyMemory(from: via.branch)
                 UnsafeMutableRawBufferPointer(rebasing: buffer[via.branch.count...]).copyMemory(from: via.host)
-                count = buffer.count
             }
             return ServerIdentity(name: name, port: via.port, method: method)
         }

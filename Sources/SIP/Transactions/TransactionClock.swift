@@ -17,8 +17,17 @@ struct TransactionClock: Sendable {
     /// All timers of one delay, the earliest at `head`.
     private struct Lane: Sendable {
         let delay: Duration
+        let delay_ns: Int64
+        /// How late its timers may be called for.
+        let patience_ns: Int64
         var entries: [Entry] = []
         var head = 0
+
+        init(delay: Duration) {
+            self.delay = delay
+            delay_ns = delay.wholeNanoseconds
+            patience_ns = delay >= TransactionClock.longDelay ? TransactionClock.patience_ns : 0
+        }
 
         var first: Entry? { head < entries.count ? entries[head] : nil }
 
@@ -30,6 +39,10 @@ struct TransactionClock: Sendable {
         }
     }
 
+    /// From this delay on a timer ends something, or notes that nothing came; shorter ones repeat messages.
+    private static var longDelay: Duration { .seconds(5) }
+    private static var patience_ns: Int64 { 100_000_000 }
+
     private var lanes: [Lane] = []
     private var lastTicket: Ticket = 0
     private var latest = MonotonicTime.zero
@@ -40,12 +53,16 @@ struct TransactionClock: Sendable {
     ) -> Ticket {
         lastTicket = lastTicket == .max ? 1 : lastTicket + 1
         latest = max(latest, now)
-        let entry = Entry(deadline: latest + delay, ticket: lastTicket, slot: slot, timer: timer)
-        for index in lanes.indices where lanes[index].delay == delay {
-            lanes[index].entries.append(entry)
-            return lastTicket
+        let lane: Int
+        if let known = lanes.firstIndex(where: { $0.delay == delay }) {
+            lane = known
+        } else {
+            lane = lanes.count
+            lanes.append(Lane(delay: delay))
         }
-        lanes.append(Lane(delay: delay, entries: [entry]))
+        let (sum, overflow) = latest.nanoseconds.addingReportingOverflow(lanes[lane].delay_ns)
+        let deadline = overflow ? MonotonicTime.distantFuture : MonotonicTime(nanoseconds: sum)
+        lanes[lane].entries.append(Entry(deadline: deadline, ticket: lastTicket, slot: slot, timer: timer))
         return lastTicket
     }
 
@@ -53,17 +70,32 @@ struct TransactionClock: Sendable {
     mutating func first(where counts: (Entry) -> Bool) -> Entry? {
         var best: Entry?
         for index in lanes.indices {
-            while let entry = lanes[index].first {
-                guard counts(entry) else {
-                    lanes[index].removeFirst()
-                    continue
-                }
-                if let found = best, (found.deadline, found.ticket) < (entry.deadline, entry.ticket) { break }
-                best = entry
-                break
-            }
+            guard let entry = firstEntry(of: index, where: counts) else { continue }
+            if let found = best, (found.deadline, found.ticket) < (entry.deadline, entry.ticket) { continue }
+            best = entry
         }
         return best
+    }
+
+    /// When the earliest timer has to be called for. Every call leaves four timers that only end what lingers; waking
+    /// up for each of them would cost as much as a message, so that those wait for each other for a tenth of a second.
+    mutating func wakeUp(where counts: (Entry) -> Bool) -> MonotonicTime? {
+        var earliest: MonotonicTime?
+        for index in lanes.indices {
+            guard let entry = firstEntry(of: index, where: counts) else { continue }
+            let (sum, overflow) = entry.deadline.nanoseconds.addingReportingOverflow(lanes[index].patience_ns)
+            let time = overflow ? MonotonicTime.distantFuture : MonotonicTime(nanoseconds: sum)
+            earliest = earliest.map { min($0, time) } ?? time
+        }
+        return earliest
+    }
+
+    private mutating func firstEntry(of lane: Int, where counts: (Entry) -> Bool) -> Entry? {
+        while let entry = lanes[lane].first {
+            if counts(entry) { return entry }
+            lanes[lane].removeFirst()
+        }
+        return nil
     }
 }
 

@@ -38,6 +38,10 @@ public struct TransactionLayer: Sendable {
     /// When `fire(now:)` has work next; nil when no timer is set.
     public mutating func nextDeadline() -> MonotonicTime? { nextTimer()?.deadline }
 
+    /// When its owner has to wake up for `fire(now:)`: at the next deadline, or up to a tenth of a second later where
+    /// timers of five seconds and more can be worked off together.
+    public mutating func nextWakeUp() -> MonotonicTime? { clock.wakeUp { Self.counts($0, servers, clients) } }
+
     /// Takes a message that came in by `flow`.
     public mutating func receive(
         _ message: consuming Message, on flow: Flow, now: MonotonicTime, into outputs: inout [TransactionOutput]
@@ -71,13 +75,20 @@ public struct TransactionLayer: Sendable {
     }
 
     private mutating func nextTimer() -> TransactionClock.Entry? {
-        clock.first { entry in
-            switch entry.timer {
-            case .inviteServer, .nonInviteServer:
-                servers[entry.slot].repetition == entry.ticket || servers[entry.slot].deadline == entry.ticket
-            case .inviteClient, .nonInviteClient:
-                clients[entry.slot].repetition == entry.ticket || clients[entry.slot].deadline == entry.ticket
-            }
+        clock.first { Self.counts($0, servers, clients) }
+    }
+
+    /// A timer counts while its transaction still has its ticket.
+    @inline(__always)
+    private static func counts(
+        _ entry: TransactionClock.Entry, _ servers: borrowing TransactionTable<ServerRecord>,
+        _ clients: borrowing TransactionTable<ClientRecord>
+    ) -> Bool {
+        switch entry.timer {
+        case .inviteServer, .nonInviteServer:
+            servers[entry.slot].repetition == entry.ticket || servers[entry.slot].deadline == entry.ticket
+        case .inviteClient, .nonInviteClient:
+            clients[entry.slot].repetition == entry.ticket || clients[entry.slot].deadline == entry.ticket
         }
     }
 

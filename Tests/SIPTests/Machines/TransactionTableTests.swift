@@ -87,4 +87,15 @@ private struct Note: TransactionRecord {
         #expect(found?.slot == 2)
         #expect(Set(gone).count == 5_000)
     }
+
+    /// Retransmissions are called for when they are due, ends of transactions up to a tenth of a second later.
+    @Test func onlyLongTimersAreCalledForInGroups() {
+        var clock = TransactionClock()
+        _ = clock.schedule(.nonInviteClient(.k), of: 0, after: .seconds(5), now: .zero)
+        #expect(clock.first { _ in true }?.deadline == .zero + .seconds(5))
+        #expect(clock.wakeUp { _ in true } == .zero + .milliseconds(5_100))
+        _ = clock.schedule(.nonInviteClient(.e), of: 1, after: .milliseconds(500), now: .zero + .seconds(4))
+        #expect(clock.wakeUp { _ in true } == .zero + .milliseconds(4_500))
+        #expect(clock.wakeUp { _ in false } == nil)
+    }
 }
