@@ -13,7 +13,7 @@ SECONDS_ := $(SECONDS)
 endif
 TANDEM   := .build/release/tandem
 
-.PHONY: help run test deps deps-test build build-debug unit menus scenarios lint bench simulate fuzz conformance sanitize
+.PHONY: help run test deps deps-test build build-debug unit menus scenarios lint bench simulate chaos fuzz conformance sanitize
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-22s %s\n", $$1, $$2}' Makefile
@@ -57,6 +57,9 @@ bench: build ## side by side with the peers that are installed; writes docs/BENC
 
 simulate: build ## whole system on a virtual clock: SEED=n RUNS=n
 	@.build/release/tandem-simulate --seed $(SEED) --runs $(RUNS)
+
+chaos: deps-test build ## real processes under load, killed, frozen, cut off; as root on hosts of their own: SECONDS=n SEED=n
+	@python3 Tests/Scenarios/chaos.py --seconds $(SECONDS_) $(if $(filter-out file,$(origin SEED)),--seed $(SEED))
 
 fuzz: deps ## libFuzzer on the parser: SECONDS=n
 	@Fuzz/run $(SECONDS_)

@@ -5,18 +5,21 @@ A scenario that fails after this has passed is the product's doing.
 """
 
 import pathlib
+import random
 import socket
 import subprocess
 import sys
 import tempfile
+import wave
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from lib import audio, profiles, sippcaller  # noqa: E402
+from lib import audio, ear, hearing, profiles, sdp, sippcaller  # noqa: E402
 from lib.answerer import Answerer  # noqa: E402
 from lib.loop import LOOP, Failure, eventually, expect, wait_for  # noqa: E402
-from lib.message import Message, parameter, split_values  # noqa: E402
-from lib.phone import Phone  # noqa: E402
+from lib.message import Message, build, parameter, split_values  # noqa: E402
+from lib.phone import Move, Phone  # noqa: E402
+from lib.rtp import Packet  # noqa: E402
 
 CHECKS = []
 
@@ -56,6 +59,51 @@ def a_profile_key_is_changed_in_place(party, folder):
     expect(file.read_text() == "role: center\nsip:\n  listen: [a, b]\n  timers:\n    t2_ms: 4000\n    t1_ms: 500 # ms\n"
            "limits:\n  calls: 3\nnew:\n  key: x\n", file.read_text())
     expect(profiles.read(file, "sip.timers.t1_ms") == "500", "read")
+
+
+@check
+def a_gap_is_measured_by_who_speaks_now(party, folder):
+    meter = ear.GapMeter()
+    old, new = (b"old!", ("127.0.0.1", 4000)), (b"new!", ("127.0.0.1", 6000))
+    for at, who in ((0.00, old), (0.02, old), (0.92, new), (1.50, old), (2.12, new)):
+        meter.heard(at, *who)
+    expect(abs(meter.gap - 1.2) < 1e-9 and len(meter.late) == 1 and len(meter.changes) == 1, f"{meter.gap} {meter.late}")
+    expect(abs(meter.until(5.12) - 3.0) < 1e-9, "the open gap")
+    meter.restart()
+    meter.heard(2.14, *new)
+    expect(abs(meter.gap - 0.02) < 1e-9, "after a restart")
+
+
+@check
+def a_spoken_clip_is_recognised_and_how_much_of_it(party, folder):
+    (folder / "xx").mkdir(exist_ok=True)
+    source = random.Random(5)
+    for name in ("yes", "no"):
+        with wave.open(str(folder / "xx" / f"{name}.wav"), "wb") as clip:
+            clip.setparams((1, 2, 8000, 0, "NONE", ""))
+            clip.writeframes(b"".join(int(8000 * source.uniform(-1, 1)).to_bytes(2, "little", signed=True) for _ in range(8000)))
+    ears = hearing.Ears(folder, "xx", ("yes", "no"))
+    data = b"\xd5" * 77 + hearing.encoded(folder / "xx" / "yes.wav") + hearing.encoded(folder / "xx" / "no.wav")[:3000]
+    packets = [Packet(at / 8000, at // 160, at, 1, False, 8, data[at:at + 160], None) for at in range(0, len(data), 160)]
+    told = [(name, round(share, 1)) for _, name, share in ears.heard(packets)]
+    expect([name for name, _ in told] == ["yes", "no"] and told[0][1] == 1.0 and told[1][1] <= 0.4, f"{told}")
+
+
+@check
+def what_a_move_may_change_is_told_apart(party, folder):
+    with Phone() as phone:
+        call = phone.dial(party.address)
+        other = party.phone.calls[call.call_id]
+        for change, wanted in (({}, "the former one"), ({"port": 4002}, None), ({"id": 9}, "o="), ({"codecs": [0]}, "more than")):
+            offer = sdp.Local(other.phone.ip, other.description.port, other.description.codecs, other.description.telephone_event)
+            offer.id, offer.version, offer.direction = other.description.id, other.description.version + 1, other.description.direction
+            for key, value in change.items():
+                setattr(offer, key, value)
+            request = build("INVITE sip:x SIP/2.0", [("Via", "SIP/2.0/UDP h;branch=z9hG4bKm"), ("CSeq", "1001 INVITE"),
+                                                     ("Contact", "<sip:c@127.0.0.1:5082>")], offer.text())
+            wrong = Move(call, Message.parse(request), None).faults(("127.0.0.1", 5082))
+            expect(any(wanted in one for one in wrong) if wanted else not wrong, f"{change}: {wrong}")
+        call.hang_up()
 
 
 @check

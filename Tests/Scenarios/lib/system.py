@@ -16,19 +16,19 @@ from .loop import Failure, LOOP, eventually
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 TANDEM = pathlib.Path(os.environ.get("TANDEM") or ROOT / ".build/release/tandem").resolve()
-SHIPPED = ROOT / "sip-profiles"
+SHIPPED = pathlib.Path(os.environ.get("TANDEM_PROFILES") or ROOT / "sip-profiles").resolve()
 
 HOME = "127.0.0.1"
 ACCESS, MASTER = ("127.0.0.1", 5060), ("127.0.0.1", 5070)
 CENTER_A, CENTER_B = ("127.0.0.1", 5081), ("127.0.0.1", 5082)
-HTTP = {"access-1": 8060, "master-a": 8080, "center-a": 8081, "center-b": 8082}
+HTTP = {"access-1": 8060, "master-a": 8080, "master-b": 8088, "center-a": 8081, "center-b": 8082}
 ROLES = {"access": "access", "center": "center", "master": "master", "seats": "seats"}
 
 
 def busy_ports(address=HOME):
     """Demo ports that somebody else holds."""
     busy = []
-    for port in (5060, 5070, 5081, 5082):
+    for port in (5060, 5070, 5071, 5081, 5082):
         for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
             busy += [port] if _is_busy(address, port, kind) else []
     busy += [port for port in HTTP.values() if _is_busy(address, port, socket.SOCK_STREAM)]
