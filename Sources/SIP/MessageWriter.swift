@@ -37,7 +37,8 @@ public enum MessageWriter {
         guard let request = error.request else { return nil }
         return request.bytes.withUnsafeBytes { bytes in
             Response(
-                bytes: bytes, lines: request.lines, sentBy: nil, viaIsBare: false, makesDialog: false, status: error.problem.status,
+                bytes: bytes, lines: request.lines, sentBy: nil, viaIsBare: false, makesDialog: false,
+                status: error.problem.status,
                 reason: error.problem.description, toTag: request.hasToTag ? nil : toTag, source: source,
                 contact: nil, headers: headers, body: nil
             ).wireBytes()
