@@ -148,9 +148,16 @@ public struct AccessCore: Sendable {
         finish(&actions)
     }
 
-    public mutating func nextDeadline() -> MonotonicTime? {
+    /// When `fire(now:)` has work next.
+    public mutating func nextDeadline() -> MonotonicTime? { earlier(transactions.nextDeadline()) }
+
+    /// When to wake up for it: a little later, where work can be done together (`TransactionLayer.nextWakeUp`).
+    public mutating func nextWakeUp() -> MonotonicTime? { earlier(transactions.nextWakeUp()) }
+
+    /// That of a transaction, or of a silent center.
+    private mutating func earlier(_ transaction: MonotonicTime?) -> MonotonicTime? {
         let silence = nextSilence()?.deadline
-        guard let transaction = transactions.nextDeadline() else { return silence }
+        guard let transaction else { return silence }
         guard let silence else { return transaction }
         return min(silence, transaction)
     }

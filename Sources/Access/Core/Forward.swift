@@ -29,16 +29,16 @@ struct Forward: Sendable {
 
     /// Its own name; `none` while this stands in an unused place.
     var handle = ForwardHandle.none
-    let request: Message
+    private(set) var request: Message
     let source: Flow
     /// Nil only in an unused place.
-    let server: ServerTransactionID?
-    let route: RequestRoute?
+    private(set) var server: ServerTransactionID?
+    private(set) var route: RequestRoute?
     let purpose: Purpose
     /// The new session's id, for an INVITE to a line; another one for each center that is tried.
     var session: String?
     /// The caller's flow, sealed, where it must be known again.
-    let token: String?
+    private(set) var token: String?
     let beganAt: MonotonicTime
     let isInvite: Bool
     var context: ResponseContext
@@ -70,11 +70,20 @@ struct Forward: Sendable {
         context = ResponseContext(isInvite: isInvite, firstResponseTime: firstResponse)
     }
 
-    /// Stands in unused places and holds no memory.
-    static let vacant = Forward(
-        .absent,
-        from: Flow(transport: .udp, remote: Endpoint(.v4(0), port: 0)), server: nil,
-        route: nil, purpose: .dialog, firstResponse: nil, now: .zero)
+    /// Leaves nothing that holds memory, for an unused place.
+    mutating func clear() {
+        handle = .none
+        request = .absent
+        route = nil
+        server = nil
+        session = nil
+        token = nil
+        kept = nil
+        branches = []
+        context = Self.vacantContext
+    }
+
+    private static let vacantContext = ResponseContext(isInvite: false, firstResponseTime: nil)
 }
 
 /// Names one forwarded request while it lasts, and travels in its client transactions.
@@ -170,7 +179,7 @@ struct ForwardTable: Sendable {
     /// - Parameter server: where repetitions of a 2xx from that branch go, until `forget`; nil for other responses.
     mutating func close(_ handle: ForwardHandle, remembering server: ServerTransactionID?, branch: Int = 0) {
         guard let place = place(handle) else { return }
-        open[place] = .vacant
+        open[place].clear()
         freePlaces.append(UInt32(place))
         slots[Int(handle.slot)].place = Self.none
         slots[Int(handle.slot)].answered = server
