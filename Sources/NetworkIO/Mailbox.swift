@@ -103,3 +103,16 @@ final class WakeUp: Sendable {
     func signal() { cdg_eventfd_signal(descriptor) }
     func clear() { cdg_eventfd_drain(descriptor) }
 }
+
+/// The way into a loop that is not there yet when its sources are made: what comes before it opens is refused.
+public final class LateMailbox<Message: Sendable>: Sendable {
+    private let mailbox = Mutex<Mailbox<Message>?>(nil)
+
+    public init() {}
+
+    public func open(_ mailbox: Mailbox<Message>) { self.mailbox.withLock { $0 = mailbox } }
+
+    /// False while it is not open, and where `Mailbox.post` says so.
+    @discardableResult
+    public func post(_ message: Message) -> Bool { mailbox.withLock { $0 }?.post(message) ?? false }
+}

@@ -11,6 +11,16 @@ struct MailboxTests {
         #expect(mailbox.refused == 2)
     }
 
+    @Test func lateMailboxRefusesUntilItOpens() throws {
+        let late = LateMailbox<Int>()
+        #expect(!late.post(1))
+        let mailbox = try Mailbox<Int>(capacity: 1)
+        late.open(mailbox)
+        #expect(late.post(2))
+        #expect(!late.post(3))
+        #expect(mailbox.depth == 1)
+    }
+
     @Test func depthFallsWhenTheLoopTakesItsMessages() async throws {
         let gate = Gate()
         let loop = try RecordingLoop { $0.mailboxCapacity = 4 }

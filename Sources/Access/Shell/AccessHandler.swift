@@ -41,7 +41,7 @@ struct AccessHandler: DatagramHandler {
     private let around: AccessSurroundings
     private let parser = MessageParser()
     private var actions: [AccessAction] = []
-    private var publishedAt = MonotonicTime.zero
+    private var publicationDue = MonotonicTime.zero
     private var isPublished = false
 
     init(core: AccessCore, around: AccessSurroundings) {
@@ -99,10 +99,9 @@ struct AccessHandler: DatagramHandler {
     // MARK: Time
 
     mutating func nextDeadline() -> MonotonicTime? {
-        let next = core.nextDeadline()
+        let next = core.nextWakeUp()
         guard !isPublished else { return next }
-        let publication = publishedAt + Self.publishInterval
-        return next.map { min($0, publication) } ?? publication
+        return next.map { min($0, publicationDue) } ?? publicationDue
     }
 
     mutating func fire(now: MonotonicTime, into outbox: inout Outbox) {
@@ -110,8 +109,8 @@ struct AccessHandler: DatagramHandler {
             core.fire(now: now, into: &actions)
             perform(into: &outbox)
         }
-        guard !isPublished, publishedAt + Self.publishInterval <= now else { return }
-        publishedAt = now
+        guard !isPublished, publicationDue <= now else { return }
+        publicationDue = now + Self.publishInterval
         isPublished = true
         for time in core.takeSetUpTimes() { around.setUpTimes.record(time) }
         around.published.renew(core.report)

@@ -54,7 +54,7 @@ public final class AccessNode: RunningNode {
         let keeper = RouteTableKeeper(file, log: log)
         let published = PublishedReport(core.report)
         let setUpTimes = NodeMetrics(registry).setupSeconds
-        let late = LateMailbox()
+        let late = LateMailbox<AccessMail>()
         do throws(SocketError) {
             let streams = StreamTransport(limits: StreamLimits(profile.common.sip.tcp)) { late.post(.stream($0)) }
             let around = AccessSurroundings(
@@ -166,14 +166,4 @@ public final class AccessNode: RunningNode {
         await streams.stop()
         await keeper.stop()
     }
-}
-
-/// The way into a loop that is not there yet when its sources are made: what comes before it opens is refused.
-final class LateMailbox: Sendable {
-    private let mailbox = Mutex<Mailbox<AccessMail>?>(nil)
-
-    func open(_ mailbox: Mailbox<AccessMail>) { self.mailbox.withLock { $0 = mailbox } }
-
-    @discardableResult
-    func post(_ mail: AccessMail) -> Bool { mailbox.withLock { $0 }?.post(mail) ?? false }
 }

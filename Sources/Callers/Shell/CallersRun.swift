@@ -45,14 +45,14 @@ public final class CallersRun: Sendable {
         raiseDescriptorLimit(to: settings.calls + 256)
 
         let outcome = Outcome()
-        let lateMailbox = LateMailbox()
+        let lateMailbox = LateMailbox<CallersMail>()
         let streams = StreamTransport { event in lateMailbox.post(.stream(event)) }
         let ports = CallerPorts(address: address, first: place.firstRTPPort, last: place.lastRTPPort)
         var loop = LoopConfiguration(
             name: "callers-sip", listeners: [Endpoint(address, port: place.sipPort)])
         loop.mailboxCapacity = mailboxCapacity
         let signalling = try DatagramLoop.start(loop) { (mailbox: Mailbox<CallersMail>) -> CallersHandler in
-            lateMailbox.set(mailbox)
+            lateMailbox.open(mailbox)
             return CallersHandler(ports: ports, streams: streams) { records in
                 outcome.records.withLock { $0 = records }
                 outcome.end.signal()
@@ -147,12 +147,4 @@ public final class CallersRun: Sendable {
         limit.rlim_cur = min(rlim_t(wanted), limit.rlim_max)
         _ = setrlimit(resource, &limit)
     }
-}
-
-/// A mailbox that does not exist yet when its posters are made.
-private final class LateMailbox: Sendable {
-    private let mailbox = Mutex<Mailbox<CallersMail>?>(nil)
-
-    func set(_ mailbox: Mailbox<CallersMail>) { self.mailbox.withLock { $0 = mailbox } }
-    func post(_ mail: CallersMail) -> Bool { mailbox.withLock { $0 }?.post(mail) ?? false }
 }
