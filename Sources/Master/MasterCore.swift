@@ -267,7 +267,12 @@ public struct MasterCore: Sendable {
         actions.append(.recordOrder(node: node, order, by: by, epoch: epoch))
         actions.append(.audit(AuditRecord(.order, node: node, by: by, detail: order.rawValue)))
         let reason = "\(order.rawValue) by \(by)"
-        ask(index, now: now, into: &actions) { $0.administer(order, reason: reason, now: now, into: &$1) }
+        ask(index, now: now, into: &actions) {
+            $0.administer(order, reason: reason, now: now, into: &$1)
+            // The node is told at once, not with its next ping.
+            $0.hurry(now: now)
+            $0.fire(now: now, into: &$1)
+        }
     }
 
     private mutating func follow(

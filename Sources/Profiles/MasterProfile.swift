@@ -31,6 +31,8 @@ public struct MasterProfile: Hashable, Sendable {
     /// Relative to the state directory.
     public var tokenPath: String
     public var lease: Lease
+    /// Call records and what belongs to them are removed after this time.
+    public var keep: Duration
 }
 
 extension MasterProfile {
@@ -73,9 +75,14 @@ extension MasterProfile {
                 "File of the API's token, relative to the state directory; made at first start.")
         }
         let lease = top.section("lease", read: Lease.read)
+        let keep = top.section("history") {
+            $0.value(
+                "keep_days", .days(in: 1...36_500), default: .seconds(400 * 86_400),
+                "Call records, timelines and attempts at the bank are removed this long after; the leader does it.")
+        }
         let profile = MasterProfile(
             common: common, nodes: nodes, detection: detection, routing: routing, retryAfter: retryAfter,
-            loadInterval: loadInterval, tokenPath: token, lease: lease)
+            loadInterval: loadInterval, tokenPath: token, lease: lease, keep: keep)
         profile.checkAcross(top)
         return profile
     }

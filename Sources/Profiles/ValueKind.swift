@@ -76,6 +76,19 @@ extension ValueKind where Value == Duration {
     }
 }
 
+extension ValueKind where Value == Duration {
+    static func days(in range: ClosedRange<Int>) -> Self {
+        Self(
+            "whole days in \(range.lowerBound)...\(range.upperBound)", placeholder: .seconds(range.lowerBound * 86_400)
+        ) {
+            text in
+            ValueKind<Int>.decimal(text).flatMap { range.contains($0) ? .seconds($0 * 86_400) : nil }
+        } show: {
+            "\($0.wholeMilliseconds / 86_400_000)"
+        }
+    }
+}
+
 extension ValueKind where Value == Bool {
     static var flag: Self {
         Self("true or false", placeholder: false) { ["true": true, "false": false][$0] }

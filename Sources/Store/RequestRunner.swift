@@ -248,7 +248,8 @@ package struct RequestRunner<Tables: StoreTables> {
             return .call(CallDetail(call: call, timeline: try tables.timeline(of: id)))
         case .callRecords(let limit, let before):
             return try tables.records(limit: Self.bounded(limit), before: before).map { .callRecords($0) } ?? .notFound
-        case .prune(let time, let limit):
+        case .prune(let time, let limit, let term):
+            guard try holds(term, on: &tables) else { return .staleLeader }
             try tables.prune(before: time, limit: Self.bounded(limit))
             return .done
         default: preconditionFailure("not one of the other requests: \(request)")

@@ -137,8 +137,9 @@ public enum StoreRequest: Sendable, Equatable {
     case attempts(limit: Int)
     /// `.audit`: recomputes every balance from the entries.
     case audit
-    /// `.done`. Removes CDRs, timelines, attempts and unused menus from before a time, at most `limit` of each.
-    case prune(before: WallTime, limit: Int)
+    /// `.done`, or `.staleLeader` under an old term. Removes CDRs, timelines, attempts and unused menus from before a
+    /// time: it looks at the oldest `limit` of each, so that it holds up nobody for long.
+    case prune(before: WallTime, limit: Int, under: LeaderTerm? = nil)
 
     public static let seedLimit = 100
     /// Timeline rows kept of one session; later ones are not.

@@ -164,6 +164,14 @@ enum Known {
         return try message(lines.joined(separator: "\n"), transport: flow.transport)
     }
 
+    /// What a master sends to say what holds of this node.
+    static func ping(_ notice: NodeNotice, from flow: Flow = .centerB) throws -> Message {
+        let number = Rendezvous.hash(notice.headerValue)
+        return try request(
+            "OPTIONS", from: flow, uri: "sip:10.0.0.1:5060", branch: "z9hG4bKp\(number)", callID: "ping-\(number)",
+            more: ["Tandem-Node: \(notice.headerValue)"])
+    }
+
     static func answer(
         to request: Message, _ status: Int, from flow: Flow, tag: String? = nil, headers: [(HeaderName, String)] = []
     ) throws -> Message {

@@ -71,6 +71,38 @@ import Testing
         #expect(stage.news() == ["BYE → center-a"])
     }
 
+    /// `drain` and `disable` of an access node reach it with the leading master's pings.
+    @Test(arguments: [AdministrativeState.draining, .disabled])
+    func orderedOutOfUseItRefusesNewCallsAndEndsOldOnes(order: AdministrativeState) throws {
+        var stage = try AccessStage()
+        stage.receive(try Known.ping(NodeNotice(node: "access-1", want: order, leader: 3)), from: .centerB)
+        stage.receive(try Known.request("INVITE"))
+        #expect(stage.news() == ["200 → center-b", "503 → caller"])
+        #expect(try stage.last(to: .caller).first(.retryAfter) == "2")
+        #expect(stage.core.report.isDraining)
+        stage.receive(try Known.request("BYE", branch: "z9hG4bKb", toTag: Known.tagA, cseq: 2))
+        #expect(stage.news() == ["BYE → center-a"])
+        stage.receive(try Known.ping(NodeNotice(node: "access-1", want: .enabled, leader: 3)), from: .centerB)
+        stage.receive(try Known.request("INVITE", branch: "z9hG4bKn", callID: "next"))
+        #expect(stage.news().last == "INVITE → center-a")
+    }
+
+    /// A standby, a leader of an earlier epoch, and a word about another node or from outside order nothing.
+    @Test func onlyTheLeadingMastersOrdersCount() throws {
+        var stage = try AccessStage()
+        stage.receive(try Known.ping(NodeNotice(node: "access-1", want: .enabled, leader: 5)), from: .centerB)
+        for notice in [
+            NodeNotice(node: "access-1", want: .draining), NodeNotice(node: "access-1", want: .draining, leader: 4),
+            NodeNotice(node: "access-2", want: .draining, leader: 9),
+        ] {
+            stage.receive(try Known.ping(notice), from: .centerB)
+        }
+        stage.receive(
+            try Known.ping(NodeNotice(node: "access-1", want: .draining, leader: 9), from: .caller), from: .caller)
+        stage.receive(try Known.request("INVITE"))
+        #expect(stage.news().last == "INVITE → center-a")
+    }
+
     // MARK: What is wrong with a request (RFC 3261 §16.3)
 
     @Test func requestThatMayGoNoFurtherIs483() throws {

@@ -132,6 +132,23 @@ import Testing
         #expect(bench.state("center-b") == .down)
     }
 
+    /// The other masters are asked as long as a verdict waits, and only then.
+    @Test func whileAVerdictIsHeldWitnessesAreAsked() {
+        var bench = MasterBench()
+        bench.run(until: .seconds(20))
+        func asked() -> Int { bench.log.filter { $0.action == .askWitnesses }.count }
+        #expect(asked() == 0)
+        bench.nodes["center-a"]?.behaviour = .silent
+        bench.nodes["center-b"]?.behaviour = .silent
+        bench.run(until: .seconds(23))
+        #expect((8...12).contains(asked()))
+        for name in bench.nodes.keys { bench.nodes[name]?.behaviour = .answers }
+        bench.run(until: .seconds(24))
+        bench.log = []
+        bench.run(until: .seconds(30))
+        #expect(asked() == 0)
+    }
+
     @Test func aHeldVerdictIsDroppedWhenTheNetworkReturns() {
         var bench = MasterBench()
         bench.run(until: .seconds(20))

@@ -29,6 +29,28 @@ import Testing
         #expect(bench.state("center-a") == .up)
     }
 
+    @Test func anOrderReachesTheNodeAtOnce() throws {
+        var bench = MasterBench()
+        bench.run(until: .milliseconds(20_020))
+        bench.pings = []
+        bench.tell(.ordered(node: "center-a", .draining, by: "ops"))
+        #expect(bench.pings.map(\.order.node) == ["center-a"])
+        #expect(bench.pings.first?.order.want == .draining)
+        bench.tell(.ordered(node: "access-1", .disabled, by: "ops"))
+        #expect(bench.pings.last?.order.node == "access-1")
+        #expect(bench.pings.last?.order.want == .disabled)
+    }
+
+    @Test func aMasterTakesNoOrders() {
+        var bench = MasterBench { settings in
+            settings.nodes.append(
+                WatchedNode(name: "master-b", role: .master, sip: [Endpoint(.v4(0x7F00_0001), port: 5_071)]))
+        }
+        bench.run(until: .seconds(2))
+        bench.tell(.ordered(node: "master-b", .draining, by: "ops"))
+        #expect(bench.log.last?.action == .refuseOrder(node: "master-b", .draining, .servesNoCalls))
+    }
+
     @Test func ordersInTheStoreHoldForEveryMaster() {
         var bench = MasterBench()
         bench.tell(.administrativeStates(["center-b": .disabled, "gone": .draining]))

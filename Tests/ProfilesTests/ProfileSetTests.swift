@@ -98,23 +98,25 @@ import Testing
     }
 
     @Test func theShippedProfilesFitTogether() throws {
-        let files = ["access-1", "center-a", "center-b", "master-a"].map { "\(root)/sip-profiles/\($0).yaml" }
+        let files = ["access-1", "center-a", "center-b", "master-a", "master-b"].map {
+            "\(root)/sip-profiles/\($0).yaml"
+        }
         let items = try files.map { file in
             ProfileSet.Item(
                 file: file,
                 profile: try NodeProfile.decode(yaml: String(contentsOfFile: file, encoding: .utf8), file: file))
         }
         let set = try ProfileSet(checking: items)
-        #expect(set.items.map(\.profile.name) == ["access-1", "center-a", "center-b", "master-a"])
+        #expect(set.items.map(\.profile.name) == ["access-1", "center-a", "center-b", "master-a", "master-b"])
         let ports = set.items.map {
             ($0.profile.common.sip.listeners.first?.endpoint.port, $0.profile.common.http.port)
         }
-        #expect(ports.map(\.0) == [5060, 5081, 5082, 5070])
-        #expect(ports.map(\.1) == [8060, 8081, 8082, 8080])
+        #expect(ports.map(\.0) == [5060, 5081, 5082, 5070, 5071])
+        #expect(ports.map(\.1) == [8060, 8081, 8082, 8080, 8088])
     }
 
     @Test func theShippedProfilesAlsoFitByIPv6() throws {
-        let items = try ["access-1", "center-a", "center-b", "master-a"].map { name in
+        let items = try ["access-1", "center-a", "center-b", "master-a", "master-b"].map { name in
             let text = try String(contentsOfFile: "\(root)/sip-profiles/\(name).yaml", encoding: .utf8)
                 .replacing("127.0.0.1:50", with: "[::1]:50")
             return ProfileSet.Item(file: name, profile: try NodeProfile.decode(yaml: text, file: name))
@@ -127,7 +129,7 @@ import Testing
 
     /// Also checks that the files which the profiles name are there.
     @Test func theShippedFolderLoads() throws {
-        #expect(try ProfileSet.load(directory: root + "/sip-profiles").items.count == 4)
+        #expect(try ProfileSet.load(directory: root + "/sip-profiles").items.count == 5)
     }
 
     @Test func aMenuThatIsNotThereIsNamed() throws {

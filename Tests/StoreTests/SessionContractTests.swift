@@ -272,6 +272,24 @@ import Testing
         #expect(store.ask(.callRecords(limit: -1, before: nil)) == .callRecords([]))
     }
 
+    /// A stale leader's writes are refused by epoch.
+    @Test(arguments: EngineKind.allCases) func aStaleLeaderPrunesNothing(_ kind: EngineKind) throws {
+        var store = try StoreUnderTest(kind)
+        let (a, b) = (try Given.node("master-a"), try Given.node("master-b"))
+        guard case .lease(let first) = store.ask(.acquireLease(name: "leader", holder: a, duration: .seconds(1)))
+        else { return unexpectedReply() }
+        let record = Given.checkpoint(1).record.closed(.caller, at: Given.start)
+        _ = store.ask(.end(record, under: Ownership(node: try Given.node("center-a"))))
+        store.pass(.seconds(2))
+        guard case .lease(let second) = store.ask(.acquireLease(name: "leader", holder: b, duration: .seconds(1)))
+        else { return unexpectedReply() }
+        let before = Given.start + .seconds(2)
+        #expect(store.ask(.prune(before: before, limit: 9, under: first.term)) == .staleLeader)
+        #expect(store.ask(.callRecords(limit: 9, before: nil)) == .callRecords([record]))
+        #expect(store.ask(.prune(before: before, limit: 9, under: second.term)) == .done)
+        #expect(store.ask(.callRecords(limit: 9, before: nil)) == .callRecords([]))
+    }
+
     @Test(arguments: EngineKind.allCases) func pruningRemovesOldEndedCallsOnly(_ kind: EngineKind) throws {
         var store = try StoreUnderTest(kind)
         let owner = Ownership(node: try Given.node("center-a"))

@@ -31,6 +31,7 @@ public final class MasterNode: RunningNode {
     /// How often a master looks into the store, and what tests make shorter.
     struct Timings: Sendable {
         var look: Duration = .seconds(1)
+        var prune: Duration = .seconds(5)
         /// How long an access node waits for a new table at most.
         var longPoll: Duration = .seconds(20)
     }
@@ -133,8 +134,10 @@ public final class MasterNode: RunningNode {
         let mailbox = loop.mailbox
         let watch = StoreWatch(store: store, mailbox: mailbox) { WallTime.now() }
         let calls = CallWatch(store: store, feed: feed)
+        let history = HistoryPruning(store: store, keep: profile.keep, clock: { WallTime.now() }) { lost.currentTerm }
         watches = [
             Task { await watch.run(every: timings.look) }, Task { await calls.run(every: timings.look) },
+            Task { await history.run(every: timings.prune) },
         ]
         desk = MasterDesk(
             identity: identity, store: store, feed: feed, alarms: alarms, table: table, mailbox: mailbox,

@@ -145,19 +145,26 @@ extension SQLiteTables {
     }
 
     func prune(before time: WallTime, limit: Int) throws {
-        let old = "SELECT sequence FROM call_records WHERE ended_ms < ? ORDER BY sequence LIMIT ?"
-        let arguments: StatementArguments = [time.milliseconds, limit]
+        // Records are in the order of their ends, or nearly so: the eldest alone are looked at, because a search through
+        // all that are young would hold the writers' lock.
+        let old = """
+            SELECT sequence FROM (SELECT sequence, ended_ms FROM call_records ORDER BY sequence LIMIT ?)
+                WHERE ended_ms < ?
+            """
+        let arguments: StatementArguments = [limit, time.milliseconds]
         try db.change(
             "DELETE FROM timeline WHERE session IN (SELECT id FROM call_records WHERE sequence IN (\(old)))",
             arguments)
         try db.change("DELETE FROM call_records WHERE sequence IN (\(old))", arguments)
         try db.change(
-            "DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE at_ms < ? ORDER BY id LIMIT ?)",
-            arguments)
+            """
+            DELETE FROM attempts WHERE id IN
+                (SELECT id FROM (SELECT id, at_ms FROM attempts ORDER BY id LIMIT ?) WHERE at_ms < ?)
+            """, arguments)
         try db.change(
             """
             DELETE FROM menus WHERE hash IN (SELECT hash FROM menus WHERE at_ms < ? ORDER BY hash LIMIT ?)
                 AND hash NOT IN (SELECT menu_hash FROM sessions WHERE menu_hash IS NOT NULL)
-            """, arguments)
+            """, [time.milliseconds, limit])
     }
 }

@@ -45,6 +45,14 @@ def pair(folder):
 pair.address = "127.0.55.1"
 
 
+def masters(folder):
+    """The same, for scenarios in which masters die."""
+    pair(folder)
+
+
+masters.address = "127.0.55.9"
+
+
 def trio(folder):
     """The same with a third center, and callers who do not answer are given up after 6.4 s (64 times T1)."""
     pair(folder)
