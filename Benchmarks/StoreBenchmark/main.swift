@@ -5,8 +5,12 @@ import Session
 import Store
 import Synchronization
 
-// Checkpoints a second that the SQLite store takes, and what a transfer waits meanwhile.
-// Usage: StoreBenchmark [FILE]; the file must not exist.
+#if PostgreSQL
+    import StorePostgres
+#endif
+
+// Checkpoints a second that a store takes, and what a transfer waits meanwhile.
+// Usage: StoreBenchmark [FILE | postgres://…]; the file must not exist, the database must hold no store in use.
 
 /// What one run counts, from any thread.
 final class Tally: Sendable {
@@ -17,7 +21,7 @@ final class Tally: Sendable {
 }
 
 struct StoreBenchmark: Sendable {
-    let store: SQLiteStore
+    let store: any Store
     let bank: LedgerBank
     let owner: Ownership
     let checkpoints: [Checkpoint]
@@ -112,11 +116,27 @@ struct StoreBenchmark: Sendable {
     }
 }
 
-let file = CommandLine.arguments.dropFirst().first ?? "\(NSTemporaryDirectory())/store-benchmark-\(getpid()).sqlite"
-guard !FileManager.default.fileExists(atPath: file), let key = PINKey(bytes: Array(repeating: 1, count: PINKey.size)),
+/// The store that is measured, and the file that goes with it.
+func open(_ place: String) -> (store: any ClosableStore, file: String?) {
+    if place.hasPrefix("postgres") {
+        #if PostgreSQL
+            return (PostgresStore(url: place), nil)
+        #else
+            fatalError("this build has no PostgreSQL")
+        #endif
+    }
+    guard !FileManager.default.fileExists(atPath: place) else { fatalError("\(place) exists already") }
+    return (SQLiteStore(path: place), place)
+}
+
+let (store, file) = open(
+    CommandLine.arguments.dropFirst().first ?? "\(NSTemporaryDirectory())/store-benchmark-\(getpid()).sqlite")
+guard let key = PINKey(bytes: Array(repeating: 1, count: PINKey.size)),
     let node = NodeIdentity(name: "center-a", incarnation: "bench")
-else { fatalError("\(file) exists already; name another file") }
-let store = SQLiteStore(path: file)
+else { fatalError("no key") }
+guard await store.submit(.accounts(includingBank: true)) == .accounts([]) else {
+    fatalError("the store holds accounts already, or cannot be used: \(store.health)")
+}
 let benchmark = StoreBenchmark(
     store: store, bank: LedgerBank(store: store, key: key), owner: Ownership(node: node),
     checkpoints: (0..<2000).map { StoreBenchmark.checkpoint($0) })
@@ -134,4 +154,6 @@ await withTaskGroup(of: Void.self) { group in
 for rate in [500, 5000, nil] as [Int?] { await benchmark.run(rate, for: .seconds(5)) }
 if case .audit(let report) = await store.submit(.audit) { print("audit ok: \(report.ok)") }
 await store.close()
-for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: file + suffix) }
+if let file {
+    for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: file + suffix) }
+}

@@ -46,6 +46,8 @@
                 if let term { keys.insert(hash("lease \(term.lease)")) }
             case .acquireLease(let name, _, _): keys.insert(hash("lease \(name)"))
             case .releaseLease(let term): keys.insert(hash("lease \(term.lease)"))
+            case .prune(_, _, let term):
+                if let term { keys.insert(hash("lease \(term.lease)")) }
             default: break
             }
         }

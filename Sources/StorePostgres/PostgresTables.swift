@@ -184,13 +184,14 @@
                 """
                 WITH old AS (
                     DELETE FROM call_records WHERE sequence IN
-                        (SELECT sequence FROM call_records WHERE ended_ms < $1 ORDER BY sequence LIMIT $2)
+                        (SELECT sequence FROM call_records WHERE ended_ms < $1 ORDER BY ended_ms LIMIT $2)
                     RETURNING id)
                 DELETE FROM timeline WHERE session IN (SELECT id FROM old)
                 """, values)
             try send(
                 """
-                DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE at_ms < $1 ORDER BY id LIMIT $2)
+                DELETE FROM attempts WHERE id IN
+                    (SELECT id FROM (SELECT id, at_ms FROM attempts ORDER BY id LIMIT $2) AS eldest WHERE at_ms < $1)
                 """, values)
             try send(
                 """
