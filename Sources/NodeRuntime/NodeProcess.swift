@@ -55,6 +55,7 @@ public enum NodeProcess {
         var reloading: Task<Void, Never>?
         for await signal in signals.received {
             if signal == SIGHUP {
+                LogSink.standardError.reopen()
                 // One after another, and beside this loop: reading may take a while, and a signal to end must not wait.
                 reloading = Task { [reloading] in
                     await reloading?.value

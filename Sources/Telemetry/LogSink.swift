@@ -15,15 +15,18 @@ public final class LogSink: Sendable {
     public static let bufferLimit = 1 << 20
 
     private let path: String?
+    /// The descriptor is somebody else's: it stays open, whatever file it is of.
+    private let isBorrowed: Bool
     private let descriptor: Atomic<Int32>
     private let state = Mutex(State())
     private let writer = DispatchQueue(label: "tandem.log")
 
-    /// Writes to the process's standard error.
+    /// Writes to the process's standard error. Where that is a file, `reopen` opens the one of that name anew.
     public static let standardError = LogSink(descriptor: STDERR_FILENO)
 
     public init(descriptor: Int32) {
-        path = nil
+        path = Self.file(of: descriptor)
+        isBorrowed = true
         self.descriptor = Atomic(descriptor)
     }
 
@@ -32,11 +35,22 @@ public final class LogSink: Sendable {
         let opened = Self.open(path)
         guard opened >= 0 else { return nil }
         self.path = path
+        isBorrowed = false
         descriptor = Atomic(opened)
     }
 
     deinit {
-        if path != nil { close(descriptor.load(ordering: .relaxed)) }
+        if !isBorrowed { close(descriptor.load(ordering: .relaxed)) }
+    }
+
+    /// The path of the regular file that a descriptor is open for; nil for pipes and terminals.
+    private static func file(of descriptor: Int32) -> String? {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        var name = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let length = readlink("/proc/self/fd/\(descriptor)", &name, name.count)
+        guard length > 0, length < name.count else { return nil }
+        return String(decoding: name[..<length], as: UTF8.self)
     }
 
     private static func open(_ path: String) -> Int32 {
@@ -70,7 +84,13 @@ public final class LogSink: Sendable {
         writer.sync {
             let opened = Self.open(path)
             guard opened >= 0 else { return }
-            close(descriptor.exchange(opened, ordering: .relaxed))
+            if isBorrowed {
+                // All who write to it, crash reports too, follow.
+                dup2(opened, descriptor.load(ordering: .relaxed))
+                close(opened)
+            } else {
+                close(descriptor.exchange(opened, ordering: .relaxed))
+            }
         }
     }
 

@@ -84,6 +84,25 @@ struct LineLogHandlerTests {
         #expect(LogSink(path: "/nonexistent/x.log") == nil)
     }
 
+    /// `tandem up` gives its nodes a file as standard error.
+    @Test func borrowedDescriptorOfAFileFollowsTheRotation() throws {
+        let path = "/tmp/tandem-log-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
+        defer { unlink(path) }
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND, 0o640)
+        let sink = LogSink(descriptor: descriptor)
+        sink.append("one")
+        sink.flush()
+        rename(path, path + ".1")
+        defer { unlink(path + ".1") }
+        sink.reopen()
+        sink.append("two")
+        sink.flush()
+        #expect(contents(path + ".1") == "one\n")
+        #expect(contents(path) == "two\n")
+        // It is still its owner's to close.
+        #expect(close(descriptor) == 0)
+    }
+
     private func contents(_ path: String) -> String {
         let file = open(path, O_RDONLY)
         defer { close(file) }

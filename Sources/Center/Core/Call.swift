@@ -168,4 +168,6 @@ enum CenterTimer: Sendable {
     case incoming(SessionID)
     /// A request of somebody else's call waits for its holder.
     case foreign(ForeignID)
+    /// The bank is asked what became of an operation.
+    case bankDoubt(OperationID)
 }

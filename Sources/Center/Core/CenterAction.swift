@@ -66,6 +66,8 @@ public enum StorePurpose: Hashable, Sendable {
     case standing(UInt64)
     /// Whose call a request is in that this node does not hold.
     case foreign(ForeignID)
+    /// What became of an operation whose outcome was unknown.
+    case bankDoubt(OperationID)
 }
 
 /// For metrics and the log; nothing is decided by it.
@@ -98,6 +100,8 @@ public enum CenterNote: Hashable, Sendable {
     case confirmed
     /// A request of another center's call went on to that center.
     case passedOn(Method)
+    /// An operation that was unknown is known, or was given up.
+    case doubtEnded(SessionID, String)
 }
 
 /// Labels of `tandem_sip_rejected_total`.

@@ -81,6 +81,7 @@ extension CenterCore {
         case .incoming(let session): incomingFound(session, reply)
         case .standing(let round): standingAnswered(round, reply)
         case .foreign(let id): foreignLookedUp(id, reply)
+        case .bankDoubt(let id): doubtAnswered(id, reply)
         }
     }
 
@@ -90,7 +91,8 @@ extension CenterCore {
         case .opening(let handle), .checkpoint(let handle), .inviting(let handle):
             calls.owner(of: handle) == settings.identity
         case .standing(let round): standing.isValid(round)
-        case .nothing, .ending, .heads, .claim, .menu, .outcome, .formats, .handover, .incoming, .strays, .foreign:
+        case .nothing, .ending, .heads, .claim, .menu, .outcome, .formats, .handover, .incoming, .strays, .foreign,
+            .bankDoubt:
             false
         }
     }

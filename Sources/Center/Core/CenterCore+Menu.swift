@@ -123,6 +123,7 @@ extension CenterCore {
             }
         }
         note(.bank, "\(name): \(outcome.detailedName)", in: &call)
+        if outcome == .unknown, let id = call.operationPhase?.id { doubt(id, name, in: call) }
         let (result, values) = outcome.menuResult
         drive(.operationResult(operation, name: result, values: values), in: &call)
         call.isDirty = true

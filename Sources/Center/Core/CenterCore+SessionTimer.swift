@@ -5,7 +5,7 @@ import Session
 /// Session timers (RFC 4028): who refreshes the session, and what happens when nobody does.
 extension CenterCore {
     /// A wait before a refresh is tried again that failed for no lasting reason.
-    private static var refreshRetry: Duration { .seconds(10) }
+    static var refreshRetry: Duration { .seconds(10) }
 
     /// 422 for an interval that is too short, 400 for one that cannot be read. True when it was rejected.
     mutating func rejectSessionTimer(of request: Message, _ id: ServerTransactionID, _ flow: Flow) -> Bool {
@@ -30,6 +30,7 @@ extension CenterCore {
     }
 
     mutating func drive(_ event: SessionTimer.Event, in call: inout Call) {
+        let interval = call.sessionTimer.interval
         for action in call.sessionTimer.handle(event) {
             switch action {
             case .schedule(.refresh, let delay): schedule(.sessionRefresh, in: &call, after: delay)
@@ -41,7 +42,7 @@ extension CenterCore {
                 call.sessionDeadline = nil
                 cancel(.sessionExpiry, in: &call)
             case .refresh: refreshDue(&call)
-            case .expire: hangUp(&call, .lost, "the session expired without a refresh")
+            case .expire: sessionExpired(interval, in: &call)
             }
         }
     }
@@ -88,7 +89,7 @@ extension CenterCore {
     private mutating func endIfGone(_ call: inout Call, _ status: Int) {
         switch status {
         case 481: end(&call, .caller, "the caller's phone knows no such call")
-        case 408: hangUp(&call, .lost, "the caller's phone does not answer")
+        case 408: if !outlivesSilence(&call) { hangUp(&call, .lost, "the caller's phone does not answer") }
         default: break
         }
     }

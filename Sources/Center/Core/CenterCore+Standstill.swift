@@ -68,6 +68,8 @@ extension CenterCore {
         standing.renew(now: now.monotonic)
         held.drop()
         foreign.removeAll()
+        long = LongRequests()
+        doubts.removeAll()
         transactions = TransactionLayer(timers: settings.timers, random: SeededRandom(seed: random.next()))
         ringing = [:]
         merged = MergedRequests()

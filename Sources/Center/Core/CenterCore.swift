@@ -50,6 +50,8 @@ public struct CenterCore: Sendable {
     /// What the media loop was told last.
     var isMuted = false
     var foreign = ForeignRequests()
+    var long = LongRequests()
+    var doubts = BankDoubts()
 
     /// The event's time, and what it led to so far.
     var now = Moment(monotonic: .zero, wall: .epoch)
@@ -157,6 +159,7 @@ public struct CenterCore: Sendable {
                 perform(takeovers.look(at: dead, now: now.monotonic))
                 lookForStrays()
             case .foreign(let id): lookAgain(id)
+            case .bankDoubt(let id): askOfDoubt(id)
             }
             performOutputs()
         }
@@ -238,6 +241,7 @@ public struct CenterCore: Sendable {
         case .clientEnded(let id):
             parting.remove(id)
             passingEnded(id)
+            long.remove(id)
         case .ended(let id):
             ringing[id] = nil
             merged.ended(id)

@@ -78,6 +78,8 @@ struct CenterMetrics: Sendable {
         case .isolated: log.error("neither store, master nor access is heard: no audio, no new calls")
         case .confirmed: log.notice("this incarnation lives: audio and signalling go on")
         case .passedOn: break
+        case .doubtEnded(let session, let what):
+            log.notice("bank operation", metadata: ["session": "\(session)", "outcome": "\(what)"])
         case .menuAnomaly(let what): log.error("menu", metadata: ["problem": "\(what)"])
         case .tookOver(let session, let delay):
             takeovers.add()

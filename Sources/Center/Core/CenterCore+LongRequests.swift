@@ -1,0 +1,65 @@
+import Primitives
+import SIP
+
+/// Transactions of requests inside dialogs. What is too long for a datagram goes by TCP, and by UDP after all where TCP
+/// is refused (RFC 3261 §18.1.1). An ACK of a 2xx has no transaction that could tell, so it stays a datagram.
+extension CenterCore {
+    /// Nil when there is no room for a transaction.
+    mutating func begin(
+        _ bytes: [UInt8], _ method: Method, branch: String, to way: Flow, context: UInt64 = 0
+    ) -> ClientTransactionID? {
+        guard way.transport == .udp, bytes.count > LongRequests.datagramLimit, contact(for: way).hasTCP,
+            long.admits(way.remote, now: now.monotonic),
+            // "If this causes a change in the transport protocol from the one indicated in the top Via, the value in the
+            // top Via MUST be changed."
+            let byTCP = bytes.replacing("SIP/2.0/UDP", with: "SIP/2.0/TCP")
+        else {
+            return transactions.request(
+                bytes, method: method, branch: branch, to: way, context: context, now: now.monotonic, into: &outputs)
+        }
+        var connection = way
+        connection.transport = .tcp
+        connection.connection = 0
+        let id = transactions.request(
+            byTCP, method: method, branch: branch, to: connection, context: context, now: now.monotonic,
+            into: &outputs)
+        if let id { long.insert(.init(bytes: bytes, branch: branch, method: method, way: way), as: id) }
+        return id
+    }
+
+    /// "If the attempt to establish the connection generates … a TCP reset, the element SHOULD retry the request, using
+    /// UDP." True when it is on its way again.
+    mutating func sayByDatagram(_ id: ClientTransactionID, after status: Int) -> Bool {
+        guard let entry = long.remove(id), status == 503 else { return false }
+        long.refused(by: entry.way.remote, now: now.monotonic)
+        let branch = newBranch()
+        guard let bytes = entry.bytes.replacing(entry.branch, with: branch),
+            let next = transactions.request(
+                bytes, method: entry.method, branch: branch, to: entry.way, context: id.context, now: now.monotonic,
+                into: &outputs)
+        else { return false }
+        if let bye = parting.remove(id) { parting.insert(.init(dialog: bye.dialog, flow: entry.way), as: next) }
+        withCall(CallHandle(rawValue: id.context)) { _, call in
+            if call.reinvite == id { call.reinvite = next }
+        }
+        return true
+    }
+}
+
+extension [UInt8] {
+    /// With the first occurrence of a text replaced; nil where there is none.
+    fileprivate func replacing(_ text: String, with other: String) -> [UInt8]? {
+        let wanted = Array(text.utf8)
+        guard let first = wanted.first, count >= wanted.count else { return nil }
+        var start = startIndex
+        while let found = self[start...].firstIndex(of: first), count - found >= wanted.count {
+            if self[found..<found + wanted.count].elementsEqual(wanted) {
+                var copy = self
+                copy.replaceSubrange(found..<found + wanted.count, with: other.utf8)
+                return copy
+            }
+            start = found + 1
+        }
+        return nil
+    }
+}

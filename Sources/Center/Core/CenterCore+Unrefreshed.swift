@@ -1,0 +1,36 @@
+import Primitives
+import SDP
+import Session
+
+/// A session that is not refreshed while its audio flows lives: a proxy between may be gone, or may not route back
+/// (TAKEOVER.md, Signalling: "a session refresh that fails while RTP flows does not end the call; a maximum duration
+/// always does").
+extension CenterCore {
+    /// The caller's audio comes, or has not been away for long: the media plane would have said so by its time-out.
+    /// Without a time-out, and while the caller sends nothing by agreement, nobody can tell.
+    private func isHeard(_ call: Call) -> Bool {
+        guard settings.mediaTimeout != nil, call.latched != nil, call.isAnswered else { return false }
+        return switch call.negotiation.agreement?.direction {
+        case .sendrecv, .recvonly: true
+        case .sendonly, .inactive, nil: false
+        }
+    }
+
+    /// Nobody refreshed it in time.
+    mutating func sessionExpired(_ interval: Int?, in call: inout Call) {
+        guard let interval, isHeard(call) else {
+            return hangUp(&call, .lost, "the session expired without a refresh")
+        }
+        note(.sip, "no refresh in \(interval) s, but audio flows", in: &call)
+        // Whoever was to refresh it did not: from now on it is ours to try.
+        drive(.agreed(seconds: interval, weRefresh: true), in: &call)
+    }
+
+    /// A refresh of ours was never answered. True when the call goes on.
+    mutating func outlivesSilence(_ call: inout Call) -> Bool {
+        guard call.sessionTimer.interval != nil, isHeard(call) else { return false }
+        note(.sip, "a refresh was not answered, but audio flows", in: &call)
+        schedule(.sessionRefresh, in: &call, after: Self.refreshRetry)
+        return true
+    }
+}
