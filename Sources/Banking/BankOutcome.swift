@@ -8,6 +8,8 @@ public enum RefusalReason: String, Sendable, Codable, CaseIterable {
     case unknownPayee = "unknown-payee"
     case sameAccount = "same-account"
     case frozen
+    /// The payer's card was reported lost: until the bank has seen the customer, telephone banking only informs.
+    case cardReported = "card-reported"
     case invalidAmount = "invalid-amount"
     /// The customer has no account.
     case noAccount = "no-account"

@@ -101,6 +101,8 @@ public struct Ledger: Sendable {
         let record = RecordedOperation.Transfer(
             from: from?.number, to: to?.number, amountMinor: amount, currency: from?.currency ?? rules.currency)
         guard let from else { return (.refused(.noAccount), record) }
+        // Whoever has the card may have the PIN too.
+        if try tables.customer(payer)?.cardReported == true { return (.refused(.cardReported), record) }
         let sent = try tables.transferredOut(of: from.number, day: day)
         if let reason = rules.refusal(amountMinor: amount, from: from, to: to, sentToday: sent) {
             return (.refused(reason), record)

@@ -83,7 +83,7 @@ public struct OperationCatalogue: Sendable {
                 "refused": [
                     "reason": .oneOf([
                         "insufficient", "daily-limit", "single-limit", "unknown-payee", "same-account", "frozen",
-                        "invalid-amount", "no-account", "different-request",
+                        "card-reported", "invalid-amount", "no-account", "different-request",
                     ])
                 ], "unknown": [:], "unavailable": [:],
             ], movesMoney: true),
