@@ -57,12 +57,14 @@ public final class WebRoutes {
     public static let bodyLimit = 1 << 20
 
     let router = Router(context: NodeRequestContext.self, options: .autoGenerateHeadEndpoints)
+    private let served = ServedMethods()
 
-    public init() { router.add(middleware: ErrorShape()) }
+    public init() { router.add(middleware: ErrorShape(served: served)) }
 
     /// Adds a route. Parts in braces are parameters: `/api/v1/calls/{id}`. With a token, requests that do not show it get
     /// 401 before the handler runs.
     public func on(_ method: Method, _ path: String, token: BearerToken? = nil, _ handler: @escaping Handler) {
+        served.add(method, path)
         guard let method = HTTPRequest.Method(method.rawValue) else { return }
         router.on(RouterPath(path), method: method) { request, context in
             if let token, !token.accepts(authorization: request.headers[.authorization]) {
@@ -141,6 +143,8 @@ struct NodeRequestContext: RequestContext {
 
 /// Gives every failure the API's shape; what is not meant for the client is logged and answered as 500.
 struct ErrorShape: RouterMiddleware {
+    let served: ServedMethods
+
     func handle(
         _ request: Request, context: NodeRequestContext,
         next: (Request, NodeRequestContext) async throws -> Response
@@ -150,6 +154,13 @@ struct ErrorShape: RouterMiddleware {
         } catch let failure as WebFailure {
             return try failure.answer().response()
         } catch let error as any HTTPResponseError {
+            // The router knows no path with another method: it says 404 for both.
+            let allowed = error.status == .notFound ? served.methods(for: request.uri.path) : ""
+            guard allowed.isEmpty else {
+                let failure = WebFailure(
+                    405, "method-not-allowed", "\(request.method) is not allowed here; allowed: \(allowed)")
+                return try failure.answer().header("Allow", allowed).response()
+            }
             return try Self.failure(of: error.status).answer().response()
         } catch {
             context.logger.error("request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])

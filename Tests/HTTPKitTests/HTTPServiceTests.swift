@@ -38,6 +38,28 @@ struct HTTPServiceTests {
         await server.service.stop()
     }
 
+    /// RFC 9110 §15.5.6: "The origin server MUST generate an Allow header field in a 405 response".
+    @Test func anotherMethodOfAKnownPathIs405AndSaysWhichAreAllowed() async throws {
+        let server = try await WebServerFixture { routes in
+            routes.get("/calls/{id}") { _ in .text("call") }
+            routes.post("/nodes/{name}/drain") { _ in .text("drained") }
+            routes.on(.put, "/calls/{id}") { _ in .text("put") }
+        }
+        let drain = try await server.send("GET", "/nodes/center-a/drain")
+        #expect(drain.status == 405)
+        #expect(drain.header("Allow") == "POST")
+        #expect(
+            drain.refusal
+                == .refused(
+                    status: 405, code: "method-not-allowed", message: "GET is not allowed here; allowed: POST"))
+        let call = try await server.send("DELETE", "/calls/7")
+        #expect(call.status == 405)
+        #expect(call.header("Allow") == "GET, HEAD, PUT")
+        #expect(try await server.send("GET", "/nodes/center-a").status == 404)
+        #expect(try await server.send("GET", "/nodes/center-a/drain/x").status == 404)
+        await server.service.stop()
+    }
+
     @Test func failuresHaveTheErrorShape() async throws {
         struct Odd: Error {}
         let server = try await WebServerFixture { routes in
