@@ -1,6 +1,10 @@
 import Foundation
 import Profiles
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// Where a system keeps its store, secrets, prompts, pids and logs. All nodes of one machine share it.
 public struct StateDirectory: Sendable {
     public let path: String
@@ -21,12 +25,31 @@ public struct StateDirectory: Sendable {
         } catch {
             throw .usage("\(path): the state directory cannot be made: \(error.localizedDescription)")
         }
+        for folder in [path] + ["run", "log", "prompts", "access", "secrets"].map({ "\(path)/\($0)" }) {
+            if let reason = Self.refusal(folder) {
+                throw .usage(
+                    "\(folder): the state directory must be writable: \(reason); change its owner or mode, or name another by --state"
+                )
+            }
+        }
+    }
+
+    /// Why no file can be made in a folder; nil where one can. Tried, because modes do not tell of read-only disks.
+    static func refusal(_ folder: String) -> String? {
+        let probe = "\(folder)/.probe-\(getpid())-\(UInt32.random(in: .min ... .max))"
+        let file = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard file >= 0 else { return String(cString: strerror(errno)) }
+        close(file)
+        unlink(probe)
+        return nil
     }
 
     /// A path of a profile that is relative to the state directory.
     public func resolve(_ relative: String) -> String { relative.hasPrefix("/") ? relative : "\(path)/\(relative)" }
 
     public func pidFile(of node: String) -> String { "\(path)/run/\(node).pid" }
+    /// Holds the pid of `tandem up` while it watches over the nodes.
+    public var supervisorFile: String { "\(path)/run/supervisor" }
     /// Where a node says which role it has and where its HTTP port is: `master http://127.0.0.1:8080`.
     public func addressFile(of node: String) -> String { "\(path)/run/\(node).http" }
 

@@ -12,8 +12,10 @@ public struct PromptBuilder: Sendable {
         public var kept = 0
         /// Recordings of the user, left as they are.
         public var own = 0
-        /// One for each clip that could not be made.
+        /// One for each reason why clips could not be made, and for each recording of the user that cannot be played.
         public var problems: [Problem] = []
+        /// Recordings of the user that nothing speaks.
+        public var warnings: [Problem] = []
     }
 
     struct Job: Sendable {
@@ -26,6 +28,7 @@ public struct PromptBuilder: Sendable {
     /// What follows a whole sentence, so that the next one does not fall into it.
     static let sentenceGapMilliseconds = 180
 
+    private let catalogue: PromptCatalogue
     private let jobs: [Job]
     private let engines: [String: PromptEngine]
     private let directories: PromptDirectories
@@ -40,6 +43,7 @@ public struct PromptBuilder: Sendable {
         engines: [String: PromptEngine] = PromptEngine.standard,
         directories: PromptDirectories, parallel: Int = ProcessInfo.processInfo.activeProcessorCount
     ) {
+        self.catalogue = catalogue
         jobs = (languages ?? catalogue.texts.keys.sorted()).flatMap { language in
             catalogue.texts[language, default: [:]].sorted { $0.key < $1.key }.map {
                 Job(clip: ClipReference(language: language, name: $0.key), text: $0.value)
@@ -61,19 +65,32 @@ public struct PromptBuilder: Sendable {
             case .missing: waiting.append(job)
             }
         }
-        report.problems = prepare(&waiting)
+        let recordings = OwnRecordings(directory: directories.own, catalogue: catalogue).problems()
+        report.problems = recordings.filter { $0.severity == .error }
+        report.warnings = recordings.filter { $0.severity == .warning }
+        var unspoken = prepare(&waiting)
         let total = waiting.count
         var done = 0
-        await withTaskGroup(of: (ClipReference, Problem?).self) { group in
+        await withTaskGroup(of: (Job, (any Error)?).self) { group in
+            // An engine that failed once would fail, or hang, hundreds of times.
             var rest = waiting[...]
-            for _ in 0..<parallel { if let job = rest.popFirst() { group.addTask { await make(job) } } }
-            for await (clip, problem) in group {
+            func next() {
+                while let job = rest.popFirst() {
+                    guard !job.text.isEmpty, let failure = unspoken.engineFailure(of: job.clip.language) else {
+                        return group.addTask { await make(job) }
+                    }
+                    unspoken.add(job.clip, failure)
+                }
+            }
+            for _ in 0..<parallel { next() }
+            for await (job, failure) in group {
                 done += 1
-                if let problem { report.problems.append(problem) } else { report.built.append(clip) }
+                if let failure { unspoken.add(job.clip, failure) } else { report.built.append(job.clip) }
                 progress(done, total)
-                if let job = rest.popFirst() { group.addTask { await make(job) } }
+                next()
             }
         }
+        report.problems += unspoken.problems(in: directories.built)
         report.problems.sort()
         report.built.sort { ($0.language, $0.name) < ($1.language, $1.name) }
         return report
@@ -103,31 +120,29 @@ public struct PromptBuilder: Sendable {
         return job.text.isEmpty ? "pause \(Self.pauseMilliseconds)" : engines[job.clip.language]?.command ?? ""
     }
 
-    /// Makes directories and drops the jobs that cannot be done, one problem for each language.
-    private func prepare(_ waiting: inout [Job]) -> [Problem] {
-        var problems: [Problem] = []
+    /// Makes directories and drops the jobs that cannot be done.
+    private func prepare(_ waiting: inout [Job]) -> UnspokenPrompts {
+        var unspoken = UnspokenPrompts()
         for language in Set(waiting.map(\.clip.language)).sorted() {
-            let directory = "\(directories.built)/\(language)"
             do {
                 try FileManager.default.createDirectory(
-                    atPath: directory + "/.stamps", withIntermediateDirectories: true)
+                    atPath: "\(directories.built)/\(language)/.stamps", withIntermediateDirectories: true)
                 if language == ClipReference.common { continue }
                 guard let engine = engines[language] else {
-                    throw PromptBuildFailure("no engine is set for this language")
+                    throw PromptBuildFailure("no engine is set for \"\(language)\"")
                 }
                 _ = try engine.program()
             } catch {
-                let count = waiting.filter { $0.clip.language == language }.count
-                problems.append(Problem(file: directory, line: 0, "\(count) prompts cannot be spoken: \(error)"))
+                for job in waiting where job.clip.language == language { unspoken.add(job.clip, error) }
                 waiting.removeAll { $0.clip.language == language }
             }
         }
-        return problems
+        return unspoken
     }
 
     // MARK: Making one
 
-    private func make(_ job: Job) async -> (ClipReference, Problem?) {
+    private func make(_ job: Job) async -> (Job, (any Error)?) {
         let path = PromptDirectories.file(job.clip, in: directories.built)
         do {
             let samples = try await samples(of: job, beside: path)
@@ -137,9 +152,9 @@ public struct PromptBuilder: Sendable {
             let stamp = PromptStamp(text: job.text, command: command(for: job), wav: wav)
             try Data(stamp.line.utf8).write(to: URL(fileURLWithPath: directories.stamp(job.clip)), options: .atomic)
             try Data(wav).write(to: URL(fileURLWithPath: path), options: .atomic)
-            return (job.clip, nil)
+            return (job, nil)
         } catch {
-            return (job.clip, Problem(file: path, line: 0, "cannot be spoken: \(error)"))
+            return (job, error)
         }
     }
 
@@ -157,7 +172,7 @@ public struct PromptBuilder: Sendable {
         }
         let spoken = try WAVFile.read(Array(bytes)).resampled(to: 8000).levelled().trimmed()
         guard spoken.samples.contains(where: { abs($0) > 0.01 }) else {
-            throw PromptBuildFailure("the engine wrote silence for \"\(job.text)\"")
+            throw PromptBuildFailure("the engine wrote silence")
         }
         let gap = Self.endsSentence(job.text) ? Self.sentenceGapMilliseconds * 8 : 0
         return spoken.telephoneSamples() + [Int16](repeating: 0, count: gap)

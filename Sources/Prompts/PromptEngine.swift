@@ -14,11 +14,13 @@ public struct PromptEngine: Sendable, Hashable {
             switch self {
             case .emptyCommand: "the command is empty"
             case .noOutputPlace: "the command does not say where {output} goes"
+            // Of the shipped engine the package is known; of another program nobody knows one.
+            case .notInstalled("espeak-ng"): "the command espeak-ng is not there; on Debian: apt-get install espeak-ng"
             case .notInstalled(let program):
-                "\(program) is not installed; on Debian: apt-get install \(program), or set another command in the profile"
-            case .failed(let program, let status): "\(program) ended with status \(status)"
-            case .tooSlow(let program, let limit): "\(program) took longer than \(limit)"
-            case .cannotStart(let program, let reason): "\(program) cannot be started: \(reason)"
+                "the command \(program) is not there; install it or set another as languages.LANG.voice in the profile"
+            case .failed(let program, let status): "the command \(program) ended with status \(status)"
+            case .tooSlow(let program, let limit): "the command \(program) took longer than \(limit)"
+            case .cannotStart(let program, let reason): "the command \(program) cannot be started: \(reason)"
             }
         }
     }

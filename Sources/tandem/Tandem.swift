@@ -10,7 +10,7 @@ struct Tandem: AsyncParsableCommand {
         subcommands: [
             Up.self, AccessCommand.self, CenterCommand.self, MasterCommand.self,
             StatusCommand.self, CallsCommand.self, CallCommand.self, CDRCommand.self,
-            DrainCommand.self, EnableCommand.self, DisableCommand.self,
+            DrainCommand.self, EnableCommand.self, DisableCommand.self, RollCommand.self,
             MenuCommand.self, ProfileCommand.self, PromptsCommand.self, BankCommand.self, CallersCommand.self,
         ])
 
@@ -30,7 +30,8 @@ struct Tandem: AsyncParsableCommand {
             let code = exitCode(for: error)
             guard code != .success else { exit(withError: error) }
             if code == .validationFailure || code.rawValue == 64 {
-                printToStandardError(fullMessage(for: error))
+                let arguments = Array(CommandLine.arguments.dropFirst())
+                printToStandardError(UsageProblem.line(for: message(for: error), arguments: arguments, of: Tandem.self))
                 leave(2)
             }
             printToStandardError("tandem: \(message(for: error))")

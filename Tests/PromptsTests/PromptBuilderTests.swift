@@ -123,20 +123,62 @@ private struct Tiny: SpokenLanguage {
         #expect(scratch.bytes("built/xx/word.wav") == own)
     }
 
-    @Test func anEngineThatIsNotInstalledIsOneProblemForItsLanguage() async throws {
+    @Test func anEngineThatIsNotInstalledIsOneLineThatInventsNoPackage() async throws {
         let scratch = try Scratch()
         let report = await builder(scratch, command: "no-such-engine {output} {text}").build()
-        #expect(report.problems.count == 1)
-        #expect(report.problems.first?.message.contains("no-such-engine is not installed") == true)
+        #expect(
+            report.problems.map(\.message) == [
+                "3 prompts are not spoken: the command no-such-engine is not there; install it or set another as "
+                    + "languages.LANG.voice in the profile"
+            ])
         #expect(report.built == [.holdMusic])
+        #expect("\(PromptEngine.Failure.notInstalled("espeak-ng"))".contains("apt-get install espeak-ng"))
     }
 
-    @Test func anEngineThatFailsIsNamedWithItsClipAndLeavesNothingBehind() async throws {
+    @Test func anEngineThatFailsIsOneLineForAllClipsAndLeavesNothingBehind() async throws {
         let scratch = try Scratch()
-        let report = await builder(scratch, command: "false {output} {text}").build()
-        #expect(report.problems.map(\.message).filter { $0.contains("false ended with status 1") }.count == 2)
+        for parallel in [1, 2] {
+            let report = await builder(scratch, command: "false {output} {text}", parallel: parallel).build()
+            #expect(
+                report.problems.map(\.message) == ["2 prompts are not spoken: the command false ended with status 1"])
+        }
         #expect(scratch.bytes("built/xx/word.wav") == nil)
         #expect(scratch.bytes("built/xx/word.wav.raw") == nil)
+    }
+
+    @Test func anEngineThatFailedIsNotAskedForEveryFurtherClip() async throws {
+        let scratch = try Scratch()
+        let script = try scratch.write(Array("echo x >> \"$1\"; exit 3".utf8), to: "engine.sh")
+        let report = await builder(
+            scratch, command: "sh \(script) \(scratch.path)/asked {output}", parallel: 1
+        ).build()
+        #expect(report.problems.count == 1)
+        #expect(scratch.bytes("asked") == Array("x\n".utf8))
+    }
+
+    @Test func recordingsOfTheUserAreDecodedAndTheirNamesCheckedWhenPromptsAreBuilt() async throws {
+        let scratch = try Scratch()
+        let voice = try scratch.write(Self.spoken, to: "voice.wav")
+        _ = try scratch.write(Array("no wav".utf8), to: "own/xx/hello.wav")
+        _ = try scratch.write(Self.spoken, to: "own/xx/wort.wav")
+        _ = try scratch.write(Self.spoken, to: "own/xx/something-else.wav")
+        _ = try scratch.write(Self.spoken, to: "own/yy/hello.wav")
+        _ = try scratch.write(Array("ID3".utf8), to: "own/xx/word.mp3")
+        _ = try scratch.write(Self.spoken, to: "own/common/hold-music.wav")
+        _ = try scratch.write(Array("language: xx".utf8), to: "own/xx.yaml")
+        let report = await builder(scratch, command: "cp \(voice) {output}").build()
+        #expect(
+            report.problems.map { $0.description.replacing(scratch.path, with: "") } == [
+                "/own/xx/hello.wav: error: not readable as a prompt: no RIFF/WAVE file"
+            ])
+        #expect(
+            report.warnings.map { $0.description.replacing(scratch.path, with: "") } == [
+                "/own/xx/something-else.wav: warning: no menu and no speech uses \"something-else\": "
+                    + "no text of that name, no number, date or currency",
+                "/own/xx/word.mp3: warning: is not read: a recording is NAME.wav",
+                "/own/xx/wort.wav: warning: no menu and no speech uses \"wort\"; is \"word\" meant?",
+                "/own/yy: warning: \"yy\" is no language of the prompts; there are xx, common",
+            ])
     }
 
     @Test func anEngineThatHangsIsEnded() async throws {

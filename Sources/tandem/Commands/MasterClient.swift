@@ -47,7 +47,7 @@ struct MasterOptions: ParsableArguments {
     }
 
     /// A wildcard address serves this machine too.
-    private static func reachable(_ endpoint: Endpoint) -> Endpoint {
+    static func reachable(_ endpoint: Endpoint) -> Endpoint {
         guard endpoint.address.isUnspecified else { return endpoint }
         return Endpoint(endpoint.address.isV6 ? .v6(0, 1) : .v4(0x7F00_0001), port: endpoint.port)
     }

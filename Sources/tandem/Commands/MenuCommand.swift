@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Menu
 import Primitives
+import Prompts
 import Speech
 import StrictYAML
 
@@ -11,17 +12,27 @@ struct MenuCommand: AsyncParsableCommand {
         subcommands: [Check.self, Draw.self, Try.self, Test.self])
 
     struct Check: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Find what is wrong with a menu, with file:line.")
-        @Argument(help: "Menu file.") var file: String
+        static let configuration = CommandConfiguration(
+            abstract: "Find all that is wrong with menus, with file:line; exit 1 if any has an error.")
+        @Argument(help: "Menu files.") var files: [String]
 
         func run() throws {
-            try MenuFile.mustBeReadable(file)
-            let problems = MenuCheck.problems(inFile: file, catalogue: try MenuFile.catalogue(of: file))
-            for problem in problems { printToStandardError(problem.description) }
-            let errors = problems.filter { $0.severity == .error }.count
-            guard errors == 0 else { throw CommandFailure(lines: [], status: 1) }
-            let warnings = problems.isEmpty ? "" : ", \(problems.count) warnings"
-            printNow("\(file): good\(warnings)")
+            var hasErrors = false
+            let unreadable = files.filter { !FileManager.default.isReadableFile(atPath: $0) }
+            for file in files where !unreadable.contains(file) {
+                let (catalogue, inPrompts) = MenuFile.catalogue(of: file)
+                let problems = inPrompts + MenuCheck.problems(inFile: file, catalogue: catalogue)
+                for problem in problems { printToStandardError(problem.description) }
+                if problems.contains(where: { $0.severity == .error }) {
+                    hasErrors = true
+                } else {
+                    printNow("\(file): good\(problems.isEmpty ? "" : ", \(problems.count) warnings")")
+                }
+            }
+            guard unreadable.isEmpty else {
+                throw CommandFailure.usage(unreadable.map { "\($0): no readable menu file" })
+            }
+            if hasErrors { throw CommandFailure(lines: [], status: 1) }
         }
     }
 
@@ -57,7 +68,7 @@ struct MenuCommand: AsyncParsableCommand {
             let now = Date()
             let today = String(now.ISO8601Format().prefix(10))
             var walk = MenuWalk(
-                definition, catalogue: try MenuFile.catalogue(of: file), bank: RehearsalBank(today: today),
+                definition, catalogue: try MenuFile.soundCatalogue(of: file), bank: RehearsalBank(today: today),
                 at: WallTime(milliseconds: Int64(now.timeIntervalSince1970 * 1000)),
                 seed: UInt64.random(in: .min ... .max))
             printNow(MenuWalk.help)
@@ -69,24 +80,22 @@ struct MenuCommand: AsyncParsableCommand {
     }
 
     struct Test: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Run the test calls beside a menu (NAME.test.yaml).")
-        @Argument(help: "Menu file.") var file: String
+        static let configuration = CommandConfiguration(
+            abstract: "Run the test calls beside menus (NAME.test.yaml beside NAME.yaml); exit 1 if any fails.")
+        @Argument(help: "Menu files.") var files: [String]
 
         func run() throws {
-            let definition = try MenuFile.definition(of: file)
-            let script = MenuFile.script(of: file)
-            guard let text = try? String(contentsOfFile: script, encoding: .utf8) else {
-                throw CommandFailure.usage("\(script): the test calls cannot be read")
+            // What cannot be run is said for all before the first call.
+            let scripts = try files.map { try MenuFile.tests(of: $0) }
+            var hasFailed = false
+            for (file, (definition, tests)) in zip(files, scripts) {
+                let report = tests.run(definition, catalogue: try MenuFile.soundCatalogue(of: file))
+                for problem in report.problems { printToStandardError(problem.description) }
+                for branch in report.untaken { printNow("not taken by any test: \(branch)") }
+                printNow("\(file): \(report.passed) passed, \(report.failed) failed")
+                if report.failed > 0 || !report.problems.isEmpty { hasFailed = true }
             }
-            let tests: MenuScript
-            do throws(Problems) { tests = try MenuScript(text, file: script) } catch {
-                throw CommandFailure.usage(error.list.map(\.description))
-            }
-            let report = tests.run(definition, catalogue: try MenuFile.catalogue(of: file))
-            for problem in report.problems { printToStandardError(problem.description) }
-            for branch in report.untaken { printNow("not taken by any test: \(branch)") }
-            printNow("\(file): \(report.passed) passed, \(report.failed) failed")
-            guard report.failed == 0, report.problems.isEmpty else { throw CommandFailure(lines: [], status: 1) }
+            if hasFailed { throw CommandFailure(lines: [], status: 1) }
         }
     }
 }
@@ -110,24 +119,39 @@ enum MenuFile {
         (path.hasSuffix(".yaml") ? String(path.dropLast(5)) : path) + ".test.yaml"
     }
 
-    /// The sentences of `prompts/*.yaml` beside the menu or one folder up.
-    static func catalogue(of path: String) throws -> PromptCatalogue {
+    /// A menu with its test calls.
+    static func tests(of path: String) throws -> (MenuDefinition, MenuScript) {
+        let definition = try definition(of: path)
+        let script = script(of: path)
+        guard FileManager.default.fileExists(atPath: script) else {
+            throw CommandFailure.usage("\(path): has no test calls; they are expected in \(script)")
+        }
+        guard let text = try? String(contentsOfFile: script, encoding: .utf8) else {
+            throw CommandFailure.usage("\(script): the test calls cannot be read")
+        }
+        do throws(Problems) { return (definition, try MenuScript(text, file: script)) } catch {
+            throw CommandFailure.usage(error.list.map(\.description))
+        }
+    }
+
+    /// The sentences of `prompts/*.yaml` beside the menu or one folder up, as far as they can be read, and what is wrong
+    /// with them.
+    static func catalogue(of path: String) -> (PromptCatalogue, [Problem]) {
         var catalogue = PromptCatalogue()
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
         for candidate in [folder, folder.deletingLastPathComponent()] {
             let prompts = candidate.appendingPathComponent("prompts").path
-            guard let names = try? FileManager.default.contentsOfDirectory(atPath: prompts) else { continue }
-            for name in names.filter({ $0.hasSuffix(".yaml") }).sorted() {
-                let file = "\(prompts)/\(name)"
-                guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
-                    throw CommandFailure.usage("\(file): cannot be read")
-                }
-                do throws(Problems) { try catalogue.add(file: text, named: file) } catch {
-                    throw CommandFailure.usage(error.list.map(\.description))
-                }
-            }
-            return catalogue
+            guard FileManager.default.fileExists(atPath: prompts) else { continue }
+            let problems = catalogue.add(folder: prompts)
+            return (catalogue, problems)
         }
+        return (catalogue, [])
+    }
+
+    /// The same for those who can do nothing with half of it.
+    static func soundCatalogue(of path: String) throws -> PromptCatalogue {
+        let (catalogue, problems) = catalogue(of: path)
+        guard problems.isEmpty else { throw CommandFailure.usage(problems.map(\.description)) }
         return catalogue
     }
 }

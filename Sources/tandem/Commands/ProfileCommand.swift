@@ -7,17 +7,15 @@ struct ProfileCommand: AsyncParsableCommand {
 
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Every problem of the files, and between them, with its path, what was found, what is allowed.")
+            abstract: "Every problem of the files, between them and in the menus that they name, with its place.")
         @Argument(help: "Profile files.") var files: [String]
 
         func run() throws {
-            do throws(ProfileProblems) {
-                let set = try ProfileSet.load(files: files)
-                for item in set.items {
-                    printNow("\(item.file): good (\(item.profile.role.rawValue) \(item.profile.name))")
-                }
-            } catch {
-                throw CommandFailure.usage(error.list.map(\.description))
+            let check = ProfileCheck(files: files)
+            for warning in check.warnings { printToStandardError(warning) }
+            guard check.errors.isEmpty else { throw CommandFailure.usage(check.errors) }
+            for item in check.items {
+                printNow("\(item.file): good (\(item.profile.role.rawValue) \(item.profile.name))")
             }
         }
     }

@@ -41,8 +41,9 @@ struct PromptsCommand: AsyncParsableCommand {
                         printNow("speaking prompts: \(finished) of \(total)")
                     }
                 }
+                if verbose { for warning in report.warnings { printToStandardError(warning.description) } }
                 guard report.problems.isEmpty else {
-                    throw NodeFailure(report.problems.map(\.description), status: 1)
+                    throw NodeFailure(report.problems.map(\.description), status: 2)
                 }
                 if verbose {
                     printNow("\(report.built.count) spoken, \(report.kept) up to date, \(report.own) your own")

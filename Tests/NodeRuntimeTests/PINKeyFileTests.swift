@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import Banking
+import NodeRuntime
 
 @Suite final class PINKeyFileTests {
     let directory = FileManager.default.temporaryDirectory.appending(path: "tandem-key-\(UUID())").path

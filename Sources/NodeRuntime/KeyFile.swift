@@ -1,31 +1,32 @@
-import Primitives
-
 #if canImport(Glibc)
     import Glibc
 #endif
 
 /// Why a key file cannot be used, in words for the operator.
-public struct PINKeyFileError: Error, Equatable, CustomStringConvertible {
+public struct KeyFileError: Error, Equatable, CustomStringConvertible {
     public var path: String
     public var problem: String
 
     public var description: String { "\(path): \(problem)" }
 }
 
-/// The file that holds the PIN key: 64 hexadecimal digits, mode 0600, outside the database, made at first start.
-public enum PINKeyFile {
+/// A file that holds a key: 64 hexadecimal digits, mode 0600, made at first start.
+public enum KeyFile {
+    /// Bytes of a key.
+    public static let size = 32
+
     /// Reads the key at `path`, or makes one there. Any number of processes may do this at once: all get one key.
-    public static func loadOrCreate(at path: String) throws(PINKeyFileError) -> PINKey {
+    public static func loadOrCreate(at path: String) throws(KeyFileError) -> [UInt8] {
         if let key = try load(at: path) { return key }
         try create(at: path)
         guard let key = try load(at: path) else {
-            throw PINKeyFileError(path: path, problem: "vanished right after it was made")
+            throw KeyFileError(path: path, problem: "vanished right after it was made")
         }
         return key
     }
 
     /// Nil where there is no file.
-    static func load(at path: String) throws(PINKeyFileError) -> PINKey? {
+    private static func load(at path: String) throws(KeyFileError) -> [UInt8]? {
         let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard file >= 0 else {
             if errno == ENOENT { return nil }
@@ -35,26 +36,27 @@ public enum PINKeyFile {
         var status = stat()
         guard fstat(file, &status) == 0 else { throw problem(path, "cannot be examined") }
         guard status.st_mode & S_IFMT == S_IFREG else {
-            throw PINKeyFileError(path: path, problem: "is not a regular file")
+            throw KeyFileError(path: path, problem: "is not a regular file")
         }
         guard status.st_mode & 0o077 == 0 else {
-            throw PINKeyFileError(path: path, problem: "may be read by others; run: chmod 600 \(path)")
+            throw KeyFileError(path: path, problem: "may be read by others; run: chmod 600 \(path)")
         }
-        var text = [UInt8](repeating: 0, count: 2 * PINKey.size + 2)
+        var text = [UInt8](repeating: 0, count: 2 * size + 2)
         let count = read(file, &text, text.count)
         guard count >= 0 else { throw problem(path, "cannot be read") }
         var digits = text[..<count]
         if digits.last == UInt8(ascii: "\n") { digits.removeLast() }
-        guard let bytes = decode(digits), let key = PINKey(bytes: bytes) else {
-            throw PINKeyFileError(path: path, problem: "found \(digits.count) bytes, expected 64 hexadecimal digits")
+        guard let key = decode(digits) else {
+            throw KeyFileError(path: path, problem: "found \(digits.count) bytes, expected 64 hexadecimal digits")
         }
         return key
     }
 
-    private static func create(at path: String) throws(PINKeyFileError) {
+    private static func create(at path: String) throws(KeyFileError) {
+        let digits = Array("0123456789abcdef".utf8)
         var random = SystemRandomNumberGenerator()
-        let bytes = (0..<PINKey.size).map { _ in UInt8.random(in: 0...255, using: &random) }
-        let text = Array((hexadecimal(bytes) + "\n").utf8)
+        let bytes = (0..<size).map { _ in UInt8.random(in: 0...255, using: &random) }
+        let text = bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] } + [UInt8(ascii: "\n")]
         let draft = "\(path).\(getpid()).\(UInt32.random(in: 0 ... .max, using: &random))"
         let file = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw problem(path, "cannot be made") }
@@ -70,7 +72,7 @@ public enum PINKeyFile {
     }
 
     private static func decode(_ digits: ArraySlice<UInt8>) -> [UInt8]? {
-        guard digits.count == 2 * PINKey.size else { return nil }
+        guard digits.count == 2 * size else { return nil }
         var bytes: [UInt8] = []
         var high: UInt8?
         for digit in digits {
@@ -91,7 +93,7 @@ public enum PINKeyFile {
         return bytes
     }
 
-    private static func problem(_ path: String, _ what: String) -> PINKeyFileError {
-        PINKeyFileError(path: path, problem: "\(what): \(String(cString: strerror(errno)))")
+    private static func problem(_ path: String, _ what: String) -> KeyFileError {
+        KeyFileError(path: path, problem: "\(what): \(String(cString: strerror(errno)))")
     }
 }
