@@ -51,6 +51,10 @@ extension CenterCore {
         guard call.handover == nil else {
             return respond(to: invite.transaction, of: request, invite.flow, 491, toTag: call.localTag)
         }
+        // A call just taken over, whose stream opens: our own INVITE leaves as soon as it is there.
+        guard call.localRTP != nil else {
+            return respond(to: invite.transaction, of: request, invite.flow, 491, toTag: call.localTag)
+        }
         // After a takeover the ACK of an INVITE before this one is lost for good: who sends another has our 200.
         if call.takeover != nil, let acceptance = call.acceptance, acceptance.cseq < request.cseq.number {
             settleAcceptance(&call)
@@ -101,7 +105,8 @@ extension CenterCore {
         if request.hasDescription {
             // "… and the UAS has received an offer … to which it has not yet generated an answer, the UAS MUST reject
             // the UPDATE with a 500 response, and MUST include a Retry-After header field".
-            guard call.isAnswered || call.negotiation.pendingOffer != nil, call.handover == nil else {
+            guard call.isAnswered || call.negotiation.pendingOffer != nil, call.handover == nil, call.localRTP != nil
+            else {
                 return tooEarly(request, id, flow, in: call)
             }
             withdrawInvite(&call)
