@@ -61,8 +61,8 @@ final class Cluster {
     /// A ping of the leading master.
     @discardableResult
     func ping(
-        _ name: String, peers: [String], dead: [String] = [], want: String? = nil, leader: UInt64? = nil,
-        from flow: Flow = Phone.master
+        _ name: String, peers: [String], dead: [String] = [], graves: [NodeIdentity] = [], want: String? = nil,
+        leader: UInt64? = nil, from flow: Flow = Phone.master
     ) throws -> Message {
         let identity = try identity(name)
         var headers = [
@@ -70,9 +70,8 @@ final class Cluster {
                 + ";leader=\(leader ?? epoch)",
             "Tandem-Peers: \(try self.peers(peers))",
         ]
-        headers += try dead.map {
-            let dead = try self.identity($0)
-            return "Tandem-Takeover: \(dead.name);incarnation=\(dead.incarnation);leader=\(leader ?? epoch)"
+        headers += (try dead.map { try self.identity($0) } + graves).map { dead in
+            "Tandem-Takeover: \(dead.name);incarnation=\(dead.incarnation);leader=\(leader ?? epoch)"
         }
         pings += 1
         let bench = try self[name]

@@ -87,6 +87,8 @@ extension CenterCore {
     mutating func savedBeforeInvite(_ call: inout Call, _ reply: StoreReply) {
         switch reply {
         case .notOwner, .fenced: return dropWithoutOwnership(&call)
+        // A later one is on its way, which says the same of the INVITE; it is that one's commit that counts.
+        case .superseded: return actions.append(.store(.checkpoint(write(call)), .inviting(call.handle)))
         case .unavailable:
             actions.append(.note(.unprotected(call.session)))
             saveLater(&call)

@@ -51,11 +51,21 @@ extension CenterCore {
 
     // MARK: A peer that died while it gave
 
-    /// It made this node the owner and had no time to say so.
+    /// Between two looks for rows that are this node's without its knowing.
+    private static var strayInterval: Duration { .seconds(2) }
+
+    /// It made this node the owner and had no time to say so. Nobody else can tell: the dead one owns nothing any more.
     mutating func lookForStrays() {
         guard !isFenced else { return }
+        lookedForStrays = now.monotonic
         actions.append(
-            .store(.sessionsOwned(by: settings.identity, limit: TakeoverDesk.listLimit), .strays))
+            .store(
+                .sessionsOwned(by: settings.identity, limit: settings.callLimit + TakeoverDesk.listLimit), .strays))
+    }
+
+    mutating func lookForStraysNowAndThen() {
+        if let last = lookedForStrays, now.monotonic - last < Self.strayInterval { return }
+        lookForStrays()
     }
 
     mutating func adopt(_ reply: StoreReply) {

@@ -37,6 +37,7 @@ extension CenterCore {
             perform(takeovers.heed(dead, now: now.monotonic))
         }
         claimMore()
+        lookForStraysNowAndThen()
         give()
     }
 

@@ -38,6 +38,7 @@ public struct CenterCore: Sendable {
     var giving: Set<CallHandle> = []
     var toGive: [CallHandle] = []
     var looksForGiving = false
+    var lookedForStrays: MonotonicTime?
     /// Calls that peers give, until they are told that they may let go.
     var incoming: [SessionID: IncomingHandover] = [:]
     /// The format that all living centers read; the oldest that this one knows, until the store says who lives.
