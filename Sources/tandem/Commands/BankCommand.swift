@@ -4,6 +4,10 @@ import NodeRuntime
 import Profiles
 import Store
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 struct BankCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bank", abstract: "Look into the embedded ledger.",
@@ -20,7 +24,13 @@ struct BankCommand: AsyncParsableCommand {
                 let found = StoreLocation.withoutPassword(text)
                 throw CommandFailure.usage("--store: found \"\(found)\", expected \(StoreLocation.expected)")
             }
-            let opened = openStore(location, in: StateDirectory(state.directory))
+            let folder = StateDirectory(state.directory)
+            // SQLite cannot tell a file that is away from one behind a closed door.
+            if case .sqlite(let path) = location, access(folder.resolve(path), R_OK | W_OK) != 0, errno == EACCES {
+                throw CommandFailure.failed(
+                    "bank: \(folder.resolve(path)): permission denied; run it as the user who owns the state directory")
+            }
+            let opened = openStore(location, in: folder)
             let reply = await opened.submit(request)
             await opened.close()
             if case .unavailable(let trouble) = reply {
