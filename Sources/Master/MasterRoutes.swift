@@ -14,7 +14,8 @@ extension MasterCore {
                 name: watch.node.name, incarnation: watch.health.incarnation, sip: watch.node.sip, state: state,
                 weight: watch.node.weight, calls: watch.health.load?.calls ?? 0, limit: watch.health.load?.limit ?? 0,
                 ramp: state == .ramping ? watch.health.ramp(at: now) : nil, since: wall(watch.health.since),
-                reason: watch.health.reason, isLastResort: watch.isLastResort)
+                reason: watch.health.reason, isLastResort: watch.isLastResort,
+                fenced: watch.health.fenced.flatMap { $0 == watch.health.incarnation ? $0 : nil })
         }
     }
 

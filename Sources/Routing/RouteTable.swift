@@ -20,10 +20,14 @@ public struct RouteEntry: Hashable, Sendable {
     public var reason: String
     /// The center that lived last and is down only by the master's own view: tried when nothing else is left.
     public var isLastResort: Bool
+    /// The incarnation that the store holds for dead, while no other one has answered: what still comes from there is of
+    /// an owner that does not own any more.
+    public var fenced: String?
 
     public init(
         name: String, incarnation: String? = nil, sip: [Endpoint], state: NodeState, weight: Int = 100, calls: Int = 0,
-        limit: Int = 0, ramp: RampUp? = nil, since: WallTime = .epoch, reason: String = "", isLastResort: Bool = false
+        limit: Int = 0, ramp: RampUp? = nil, since: WallTime = .epoch, reason: String = "", isLastResort: Bool = false,
+        fenced: String? = nil
     ) {
         self.name = name
         self.incarnation = incarnation
@@ -36,6 +40,7 @@ public struct RouteEntry: Hashable, Sendable {
         self.since = since
         self.reason = reason
         self.isLastResort = isLastResort
+        self.fenced = fenced
     }
 }
 

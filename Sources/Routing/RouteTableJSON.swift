@@ -69,7 +69,7 @@ extension RouteTable: Codable {
 
 extension RouteEntry: Codable {
     private enum CodingKeys: String, CodingKey {
-        case name, incarnation, sip, state, weight, calls, limit, since, reason
+        case name, incarnation, sip, state, weight, calls, limit, since, reason, fenced
         case rampElapsed = "ramp_elapsed_ms"
         case rampTotal = "ramp_total_ms"
         case isLastResort = "last_resort"
@@ -90,6 +90,10 @@ extension RouteEntry: Codable {
         incarnation = try values.decodeIfPresent(String.self, forKey: .incarnation)
         guard incarnation.map({ (1...32).contains($0.utf8.count) }) ?? true else {
             throw refuse(.incarnation, "not 1 to 32 bytes")
+        }
+        fenced = try values.decodeIfPresent(String.self, forKey: .fenced)
+        guard fenced.map({ (1...32).contains($0.utf8.count) }) ?? true else {
+            throw refuse(.fenced, "not 1 to 32 bytes")
         }
         sip = try values.decode([String].self, forKey: .sip).map {
             guard let endpoint = Endpoint($0) else { throw refuse(.sip, "\"\($0.prefix(64))\" is no address:port") }
@@ -124,6 +128,7 @@ extension RouteEntry: Codable {
         try values.encode(limit, forKey: .limit)
         try values.encode(since, forKey: .since)
         try values.encode(reason, forKey: .reason)
+        try values.encodeIfPresent(fenced, forKey: .fenced)
         if isLastResort { try values.encode(true, forKey: .isLastResort) }
         if let ramp {
             try values.encode(ramp.elapsed.wholeMilliseconds, forKey: .rampElapsed)

@@ -24,7 +24,7 @@ import Testing
         stage.advance(by: .milliseconds(299))
         #expect(stage.news() == [])
         stage.advance(by: .milliseconds(1))
-        #expect(stage.news() == ["INVITE → center-b"])
+        #expect(stage.news() == ["OPTIONS → center-a", "INVITE → center-b"])
         #expect(stage.reports == ["center-a unanswered"])
         try stage.answer(200, from: .centerB)
         #expect(stage.news() == ["200 → caller"])
@@ -152,7 +152,7 @@ import Testing
         stage.receive(try Known.request("INVITE"))
         _ = stage.news()
         stage.advance(by: .milliseconds(300))
-        #expect(stage.news() == ["503 → caller"])
+        #expect(stage.news() == ["OPTIONS → center-a", "503 → caller"])
     }
 
     @Test func ringingForTooLongIsCancelled() throws {

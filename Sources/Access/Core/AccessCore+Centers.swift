@@ -15,6 +15,7 @@ extension AccessCore {
         // Epochs of another store begin anew.
         if table.storeID != before { leaderEpoch = 0 }
         ways.removeAll(keepingCapacity: true)
+        noteFenced(table)
         actions.append(.adopted(table))
         for center in fallen { fell(center) }
     }
@@ -44,6 +45,7 @@ extension AccessCore {
         if let center = branch.center {
             isSuspected = chooser.noteUnanswered(center, now: now)
             complain(of: center, .unanswered)
+            sayWhetherAlive(center)
         }
         drive(entry.forward, .fired(.firstResponse(entry.branch)))
         if isSuspected, let center = branch.center { fell(center) }

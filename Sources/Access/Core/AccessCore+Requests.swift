@@ -17,6 +17,7 @@ extension AccessCore {
             counters.count(.source)
             return false
         }
+        if speaksForTheDead(request, flow) { return false }
         isAdmitted = false
         // While there is room a refusal gets a transaction, so that repetitions are matched. In a flood it gets none,
         // or one source would take the room of all.

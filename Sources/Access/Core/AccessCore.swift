@@ -32,6 +32,10 @@ public struct AccessCore: Sendable {
     var ways: [CenterWays] = []
     /// When the masters may be told of a center again.
     var nextReport: [String: MonotonicTime] = [:]
+    /// When a center may be told again what the table says of it.
+    var nextWord: [String: MonotonicTime] = [:]
+    /// Entries of the table in use whose incarnation is dead for good and has no successor yet.
+    var fencedCenters: [RouteEntry] = []
     /// Centers are not blamed for silence before this time.
     var graceUntil = MonotonicTime.zero
     /// The INVITE that is being received was counted against its source's rate before it got a transaction.
@@ -78,7 +82,10 @@ public struct AccessCore: Sendable {
         proxy = ProxyCore(own: listeners.own, random: SeededRandom(seed: random.next()))
         chooser = RouteChooser(plan: settings.routing, timings: settings.passive)
         limiter = SourceRateLimiter(settings.rate, sourceLimit: settings.trackedSources)
-        if let table { _ = chooser.adopt(table, now: now) }
+        if let table {
+            _ = chooser.adopt(table, now: now)
+            noteFenced(table)
+        }
     }
 
     /// No request waits for its final response: the process may end.

@@ -5,12 +5,15 @@ import SIP
 public enum RefusalReason: Int, Sendable, CaseIterable {
     case malformed, source, rate, relay, address, loop, hops, `extension`, method, dialog, flow, draining, capacity
     case noCenter
+    /// A request of a center whose incarnation is dead for good.
+    case oldOwner
     /// A response that belongs to nothing.
     case stray
 
     public var label: String {
         switch self {
         case .noCenter: "no-center"
+        case .oldOwner: "old-owner"
         case .malformed, .source, .rate, .relay, .address, .loop, .hops, .extension, .method, .dialog, .flow,
             .draining, .capacity, .stray:
             "\(self)"
