@@ -17,9 +17,7 @@ extension CenterCore {
                 method, via: via(for: way, branch: branch), contact: contactAddress(for: way), headers: headers,
                 body: body)
         else { return }
-        let id = transactions.request(
-            request.bytes, method: method, branch: branch, to: way, context: call.handle.rawValue, now: now.monotonic,
-            into: &outputs)
+        let id = begin(request.bytes, method, branch: branch, to: way, context: call.handle.rawValue)
         guard let id else {
             // The table is full: once is better than never.
             actions.append(.note(.requestWithoutTransaction))
@@ -102,9 +100,8 @@ extension CenterCore {
     mutating func launchInvite(_ call: inout Call) {
         cancel(.invitePatience, in: &call)
         guard !call.isOver, let invite = call.unsentInvite.take() else { return }
-        call.reinvite = transactions.request(
-            invite.bytes, method: .invite, branch: invite.branch, to: invite.way, context: call.handle.rawValue,
-            now: now.monotonic, into: &outputs)
+        call.reinvite = begin(
+            invite.bytes, .invite, branch: invite.branch, to: invite.way, context: call.handle.rawValue)
         guard call.reinvite == nil else { return }
         // The table is full: once is better than never.
         actions.append(.note(.requestWithoutTransaction))
@@ -123,6 +120,7 @@ extension CenterCore {
         if passBack(response, of: id) { return }
         guard let status = response.status, status >= 200 else { return }
         parting.answered(id)
+        long.remove(id)
         let handle = CallHandle(rawValue: id.context)
         guard calls.owner(of: handle) != nil else { return acknowledgeLate(response, status) }
         withCall(handle) { core, call in
@@ -180,7 +178,7 @@ extension CenterCore {
 
     /// No answer came, or the way is closed.
     mutating func requestFailed(_ id: ClientTransactionID, status: Int) {
-        if passingFailed(id, status) { return }
+        if passingFailed(id, status) || sayByDatagram(id, after: status) { return }
         if let bye = parting.remove(id) { return sayAgain(bye, after: status) }
         withCall(CallHandle(rawValue: id.context)) { core, call in
             if call.handover?.offer == id { return core.offerAnswered(status, id, in: &call) }
@@ -201,8 +199,7 @@ extension CenterCore {
         bye.flow = way(to: bye.dialog.routeSet.first?.uri ?? bye.dialog.remoteTarget, from: bye.flow)
         let branch = newBranch()
         guard let request = bye.dialog.request(.bye, via: via(for: bye.flow, branch: branch)),
-            let id = transactions.request(
-                request.bytes, method: .bye, branch: branch, to: bye.flow, now: now.monotonic, into: &outputs)
+            let id = begin(request.bytes, .bye, branch: branch, to: bye.flow)
         else { return }
         parting.insert(bye, as: id)
     }
