@@ -4,12 +4,24 @@ import Primitives
 import SIP
 import Synchronization
 
+/// A process can be stopped between the handing in of a message and its writing, which is another thread's. What is older
+/// then than `limit` is not written but handed back, with the time at which it was handed in.
+public struct StreamStaleness: Sendable {
+    public var limit: Duration
+    public var handBack: @Sendable ([UInt8], Flow, MonotonicTime) -> Void
+
+    public init(limit: Duration, handBack: @escaping @Sendable ([UInt8], Flow, MonotonicTime) -> Void) {
+        self.limit = limit
+        self.handBack = handBack
+    }
+}
+
 /// One TCP connection as the transport sees it: what waits to be written, and why it ends.
 final class StreamConnection: Sendable {
     private struct State {
         var channel: (any Channel)?
         /// Written before the connection was made.
-        var queued: [[UInt8]] = []
+        var queued: [(bytes: [UInt8], since: MonotonicTime)] = []
         var unwritten = 0
         var reason: StreamCloseReason?
     }
@@ -17,12 +29,14 @@ final class StreamConnection: Sendable {
     let flow: Flow
     let isOutgoing: Bool
     private let unwrittenLimit: Int
+    private let staleness: StreamStaleness?
     private let state = Mutex(State())
 
-    init(_ flow: Flow, isOutgoing: Bool, unwrittenLimit: Int) {
+    init(_ flow: Flow, isOutgoing: Bool, unwrittenLimit: Int, staleness: StreamStaleness? = nil) {
         self.flow = flow
         self.isOutgoing = isOutgoing
         self.unwrittenLimit = unwrittenLimit
+        self.staleness = staleness
     }
 
     /// The reason that was given for the end; nil when nobody here asked for it.
@@ -39,23 +53,35 @@ final class StreamConnection: Sendable {
             channel.close(promise: nil)
             return
         }
-        for bytes in queued { transmit(bytes, on: channel) }
+        for (bytes, since) in queued { transmit(bytes, since: since, on: channel) }
     }
 
     func write(_ bytes: [UInt8]) {
         enum Step { case transmit(any Channel), wait, overflow }
+        let now = NodeClock.now()
         let step: Step = state.withLock { state in
             guard state.reason == nil else { return .wait }
             guard state.unwritten + bytes.count <= unwrittenLimit else { return .overflow }
             state.unwritten += bytes.count
             if let channel = state.channel { return .transmit(channel) }
-            state.queued.append(bytes)
+            state.queued.append((bytes, now))
             return .wait
         }
         switch step {
-        case .transmit(let channel): transmit(bytes, on: channel)
+        case .transmit(let channel): transmit(bytes, since: now, on: channel)
         case .overflow: close(.peerDoesNotRead)
         case .wait: break
+        }
+    }
+
+    private func transmit(_ bytes: [UInt8], since: MonotonicTime, on channel: any Channel) {
+        guard let staleness else { return transmit(bytes, on: channel) }
+        channel.eventLoop.execute { [self] in
+            guard NodeClock.now() - since < staleness.limit else {
+                state.withLock { $0.unwritten -= bytes.count }
+                return staleness.handBack(bytes, flow, since)
+            }
+            transmit(bytes, on: channel)
         }
     }
 

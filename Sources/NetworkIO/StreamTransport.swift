@@ -23,16 +23,21 @@ public final class StreamTransport: Sendable {
     private let group: any EventLoopGroup
     private let limits: StreamLimits
     private let deliver: @Sendable (StreamEvent) -> Bool
+    private let staleness: StreamStaleness?
     private let table = Mutex(Table())
 
-    /// `deliver` posts to the loop's mailbox and says whether there was room.
+    /// - Parameters:
+    ///   - staleness: what becomes of messages that a standstill kept from being written; nil writes them all the same.
+    ///   - deliver: posts to the loop's mailbox and says whether there was room.
     public init(
         limits: StreamLimits = StreamLimits(), group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
+        staleness: StreamStaleness? = nil,
         deliver: @escaping @Sendable (StreamEvent) -> Bool
     ) {
         self.limits = limits
         self.group = group
         self.deliver = deliver
+        self.staleness = staleness
     }
 
     /// Accepts connections; `index` is `Flow.listener` of what comes in. The address with the port that was bound.
@@ -105,7 +110,8 @@ public final class StreamTransport: Sendable {
         table.lastNumber += 1
         var flow = flow
         flow.connection = table.lastNumber
-        let connection = StreamConnection(flow, isOutgoing: isOutgoing, unwrittenLimit: limits.unwrittenBytes)
+        let connection = StreamConnection(
+            flow, isOutgoing: isOutgoing, unwrittenLimit: limits.unwrittenBytes, staleness: staleness)
         table.connections[flow.connection] = connection
         table.newest[flow.remote] = flow.connection
         if !isOutgoing { table.acceptedFrom[flow.remote.address, default: 0] += 1 }

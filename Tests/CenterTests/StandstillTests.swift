@@ -227,6 +227,40 @@ import Testing
         #expect(bench.sent.count == HeldMessages.limit)
     }
 
+    /// The transport's own thread was stopped before it wrote.
+    @Test func messageThatWasNotWrittenIsHandedBackAndWaitsToo() throws {
+        let bench = try CenterBench()
+        let phone = try Phone(bench, flow: Self.tcp).establish()
+        bench.storeMode = .silent
+        let handedIn = bench.now.monotonic
+        try phone.request("INFO")
+        let bytes = try #require(bench.sent.last).message.bytes
+        bench.forgetSent()
+        bench.sleep(.seconds(1))
+        bench.handle(.unwritten(bytes, Self.tcp, since: handedIn))
+        #expect(bench.sent.isEmpty)
+        answerStanding(bench, .done)
+        #expect(bench.sent.map(\.message.cseq.method) == [.info])
+        // This loop ran all the time: pings go on to count.
+        bench.handle(.stoodStill(.milliseconds(500), until: bench.now.monotonic, hasBacklog: false))
+        try ping(bench, alive)
+        #expect(bench.mutings.last?.isMuted == false)
+    }
+
+    @Test func messageOfTheDeadIncarnationThatIsHandedBackIsDropped() throws {
+        let bench = try CenterBench()
+        let phone = try Phone(bench, flow: Self.tcp).establish()
+        let handedIn = bench.now.monotonic
+        try phone.request("INFO")
+        let bytes = try #require(bench.sent.last).message.bytes
+        bench.forgetSent()
+        bench.sleep(.seconds(1))
+        bench.handle(.fenced(newIdentity: try #require(CenterBench.nextIdentity)))
+        bench.handle(.unwritten(bytes, Self.tcp, since: handedIn))
+        bench.advance(by: .seconds(5))
+        #expect(bench.sent.isEmpty)
+    }
+
     // MARK: Fenced meanwhile
 
     @Test func nodeThatWasFencedWhileItStoodStillDropsItsCallsInSilence() throws {

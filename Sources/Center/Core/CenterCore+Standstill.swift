@@ -101,6 +101,16 @@ extension CenterCore {
         }
     }
 
+    /// A message that a thread of the transport was about to write when it stood still. This loop may have run all the time:
+    /// it was a standstill of the node all the same.
+    mutating func handedBack(_ bytes: [UInt8], _ flow: Flow, since: MonotonicTime) {
+        guard since >= standing.began, !isFenced else { return }
+        if standing.since <= since {
+            stoodStill(for: now.monotonic - since, until: now.monotonic, hasBacklog: false)
+        }
+        actions.append(.send(bytes, flow))
+    }
+
     /// The media loop mutes itself when it stood still; what it cannot know is said here.
     mutating func tellMedia() {
         let mustBeMuted = isFenced || !standing.isSound

@@ -120,6 +120,7 @@ public struct CenterCore: Sendable {
         case .stoodStill(let gap, let end, let hasBacklog):
             stoodStill(for: gap, until: end, hasBacklog: hasBacklog)
         case .caughtUp: standing.caughtUp()
+        case .unwritten(let bytes, let flow, let since): handedBack(bytes, flow, since: since)
         case .shutDown:
             isShuttingDown = true
             give()

@@ -28,6 +28,8 @@ public enum CenterEvent: Sendable {
     case stoodStill(Duration, until: MonotonicTime, hasBacklog: Bool)
     /// What is read from the sockets now was sent after the last standstill.
     case caughtUp
+    /// A message for a connection that was not written, because the process stood still after it was handed in, then.
+    case unwritten([UInt8], Flow, since: MonotonicTime)
     /// SIGTERM: no new calls; `CenterCore.isIdle` tells when it may end.
     case shutDown
     /// The time for callers to finish is over: end all calls.

@@ -24,6 +24,8 @@ struct Standing: Sendable {
     private(set) var isIsolated = false
     /// Words spoken before this say nothing: the last standstill's end.
     private(set) var since = MonotonicTime.zero
+    /// When this incarnation began: what was said before is another's.
+    private(set) var began = MonotonicTime.zero
     /// Datagrams that wait may be older than the standstill: pings among them do not count.
     private(set) var isBehind = false
     /// Whether the node was alive at all, so that it has something to miss.
@@ -65,6 +67,7 @@ struct Standing: Sendable {
         isUnconfirmed = false
         isIsolated = false
         since = max(since, now)
+        began = now
         firstValidRound = round + 1
         lastWord = now
     }

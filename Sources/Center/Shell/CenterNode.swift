@@ -73,7 +73,10 @@ public final class CenterNode: RunningNode {
             seed: UInt64.random(in: .min ... .max))
         let late = LateMailbox()
         do throws(SocketError) {
-            let streams = StreamTransport(limits: StreamLimits(profile.common.sip.tcp)) { event in
+            let staleness = StreamStaleness(limit: Standing.standstill) { bytes, flow, since in
+                late.post(.event(.unwritten(bytes, flow, since: since)))
+            }
+            let streams = StreamTransport(limits: StreamLimits(profile.common.sip.tcp), staleness: staleness) { event in
                 late.post(.stream(event))
             }
             var audio = MediaLoopConfiguration(

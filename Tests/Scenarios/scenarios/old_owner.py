@@ -107,13 +107,14 @@ def a_center_stopped_too_shortly_to_be_fenced_goes_on_with_its_calls(test):
 
 @scenario("oldowner", order=93)
 def a_center_that_hears_nobody_is_silent_and_takes_no_calls(test):
-    """The master stopped and the store locked: after a second no audio and 503. With the store back all goes on."""
+    """The masters stopped and the store locked: after a second no audio and 503. With the store back all goes on."""
     test.api.wait_node("center-a", ("up", "ramping"), 30)
     call = test.phone().dial(CENTER_A, MUSIC)
     call.stream.wait_packets(10, 3, call.stream.mark())
     lock = sqlite3.connect(test.system.state / "tandem.sqlite", timeout=5, isolation_level=None)
-    master = test.system.pid("master-a")
-    test.system.kill("master-a", signal.SIGSTOP)
+    masters = [node for node in test.system.nodes() if node.startswith("master")]
+    for master in masters:
+        test.system.kill(master, signal.SIGSTOP)
     try:
         lock.execute("BEGIN IMMEDIATE")
         LOOP.let_pass(1.8)
@@ -129,8 +130,9 @@ def a_center_that_hears_nobody_is_silent_and_takes_no_calls(test):
         expect(call.state == "answered", "the call ended")
     finally:
         lock.close()
-        if alive(master):
-            test.system.kill("master-a", signal.SIGCONT)
-    test.system.settle("master-a")
+        for master in masters:
+            if alive(test.system.pid(master)):
+                test.system.kill(master, signal.SIGCONT)
+            test.system.settle(master)
     call.hang_up()
     test.api.wait_node("center-a", ("up", "ramping"), 15)
