@@ -73,13 +73,16 @@
                 WHERE fences.name = given.owner_name AND fences.incarnation = given.owner_incarnation)
             """
 
+        /// No `=` on the owner: by its index every row would be compared with all that one center owns, which is what the
+        /// planner chooses as long as it has not seen the table full.
         private static let checkpoint = """
             UPDATE sessions SET menu = given.menu, menu_hash = given.menu_hash, state = given.state,
                 language = given.language, authenticated = given.authenticated, takeovers = given.takeovers,
                 pending = given.pending, checkpoint = given.checkpoint
             FROM \(given)) AS given (\(written))
-            WHERE sessions.id = given.id AND sessions.owner_name = given.owner_name
-                AND sessions.owner_incarnation = given.owner_incarnation AND sessions.epoch = given.epoch AND \(lives)
+            WHERE sessions.id = given.id AND sessions.owner_name IS NOT DISTINCT FROM given.owner_name
+                AND sessions.owner_incarnation IS NOT DISTINCT FROM given.owner_incarnation
+                AND sessions.epoch = given.epoch AND \(lives)
             RETURNING sessions.id
             """
 
