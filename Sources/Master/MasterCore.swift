@@ -40,7 +40,7 @@ public struct MasterCore: Sendable {
     /// Between two questions to other witnesses.
     static let witnessing: Duration = .milliseconds(200)
     /// Before a fence that failed is asked for again.
-    static let fenceRetry: Duration = .milliseconds(500)
+    static let fenceRetry: Duration = .milliseconds(200)
     /// After which an asked fence without outcome counts as failed.
     static let fenceTimeout: Duration = .seconds(5)
     /// Fences that wait at once (I8).

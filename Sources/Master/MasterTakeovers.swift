@@ -215,8 +215,12 @@ extension MasterCore {
         follow(index, owner, now: now, into: &actions)
     }
 
+    /// By the store's civil times, unless this master heard it since: a clock that was set loses no calls.
     private func isLongSilent(_ owner: SessionOwner, now: MonotonicTime) -> Bool {
-        owner.lastHeard.map { wall(now) - $0 > Self.silenceForLost } ?? false
+        guard let stored = owner.lastHeard, wall(now) - stored > Self.silenceForLost else { return false }
+        let health = indexes[owner.identity.name].map { watches[$0].health }
+        guard let heard = health?.lastHeard(owner.identity.incarnation) else { return true }
+        return now - heard > Self.silenceForLost
     }
 
     private func isHeard(_ identity: NodeIdentity) -> Bool {

@@ -78,6 +78,10 @@ public struct NodeHealth: Sendable {
 
     /// The incarnation that answered last; nil until one did.
     public private(set) var incarnation: String?
+    /// When that was.
+    private var heardAt: MonotonicTime?
+    /// The incarnation before it, and when that answered last.
+    private var predecessor: (incarnation: String, heardAt: MonotonicTime?)?
     /// What the node last said about its load.
     public private(set) var load: NodeLoad?
     /// Round trip of the last answered ping.
@@ -135,6 +139,12 @@ public struct NodeHealth: Sendable {
         if let oldest = outstanding.first { next = min(next, oldest.sentAt + timings.timeout) }
         if let rampStart { next = min(next, rampStart + rampUp) }
         return next
+    }
+
+    /// When this incarnation of the node answered last; nil where that is not known here.
+    public func lastHeard(_ incarnation: String) -> MonotonicTime? {
+        if incarnation == self.incarnation { return heardAt }
+        return incarnation == predecessor?.incarnation ? predecessor?.heardAt : nil
     }
 
     // MARK: Time
@@ -228,6 +238,7 @@ public struct NodeHealth: Sendable {
         silentSince = now
         load = answer.load ?? load
         adopt(answer, now: now, into: &actions)
+        heardAt = now
         if incarnation != nil, incarnation == fencedIncarnation {
             noteZombie(now: now)
             announce(from: before, into: &actions)
@@ -243,6 +254,7 @@ public struct NodeHealth: Sendable {
     private mutating func adopt(_ answer: Answer, now: MonotonicTime, into actions: inout [Action]) {
         guard let new = answer.incarnation, new != incarnation else { return }
         let old = incarnation
+        predecessor = old.map { ($0, heardAt) }
         incarnation = new
         incarnationToken = answer.token
         answers = 0

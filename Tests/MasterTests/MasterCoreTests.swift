@@ -254,7 +254,7 @@ import Testing
         bench.fences = .failed(reason: "locked")
         bench.nodes["center-a"]?.behaviour = .refuses
         bench.run(until: .seconds(22))
-        #expect((3...5).contains(bench.fenced.count))
+        #expect((7...10).contains(bench.fenced.count))
         bench.fences = .fenced
         bench.run(until: .seconds(23))
         let count = bench.fenced.count

@@ -204,6 +204,19 @@ import Testing
         #expect(bench.pings.allSatisfy { $0.order.takeovers.isEmpty })
     }
 
+    /// The civil clock was set by an hour; what the store says of the last heartbeat is an hour old at once.
+    @Test(arguments: ["k1", "k2"]) func aClockThatWasSetLosesNoCalls(next: String) {
+        var bench = Self.bench(sessions: 4)
+        var core = bench.core
+        core.setClock(wall: WallTime(milliseconds: 1_000_000) + .seconds(3_620), now: bench.now)
+        bench.core = core
+        if next == "k2" { bench.nodes["center-a"] = MasterBench.Node(incarnation: next) }
+        bench.run(until: .milliseconds(21_500))
+        #expect(bench.fenced == [Self.dead])
+        #expect(bench.lost.isEmpty)
+        #expect(bench.log.contains { $0.action == .takeoverBegan(Self.dead, sessions: 4) })
+    }
+
     /// Where no other center lives, a restarted node gets its own former sessions once it is a peer.
     @Test func withoutAPeerATakeoverWaitsForOne() throws {
         var bench = MasterBench(centers: ["center-a"])

@@ -79,13 +79,13 @@ public final class MasterNode: RunningNode {
             identity: identity, host: sip.advertise ?? first.endpoint.address.description, port: first.endpoint.port,
             seed: seed &+ 1)
 
-        let late = LateMailbox()
+        let late = LateMailbox<MasterMail>()
         let streams = StreamTransport(limits: StreamLimits(sip.tcp)) { event in late.post(.stream(event)) }
         let takeovers = TakeoverDesk(feed: feed, alarms: alarms, metrics: counted, log: log)
         let closer = SessionCloser(store: store, identity: identity) { WallTime.now() }
         let lost = LostSessions(closer) { dead, reason, outcome in
             takeovers.lost(dead, reason, outcome)
-            _ = late.post(.event(.closed(dead, lost: outcome.lost)))
+            late.post(.event(.closed(dead, lost: outcome.lost)))
         }
         var bound: [Endpoint] = []
         do throws(SocketError) {
@@ -198,15 +198,6 @@ public final class MasterNode: RunningNode {
         if let term { _ = await desk.store.submit(.releaseLease(term)) }
         await closeStore()
     }
-}
-
-/// The way into a loop that is not there yet when its sources are made: what comes before it opens is refused.
-private final class LateMailbox: Sendable {
-    private let mailbox = Mutex<Mailbox<MasterMail>?>(nil)
-
-    func open(_ mailbox: Mailbox<MasterMail>) { self.mailbox.withLock { $0 = mailbox } }
-
-    func post(_ mail: MasterMail) -> Bool { mailbox.withLock { $0 }?.post(mail) ?? false }
 }
 
 /// Raised when the store takes this incarnation for dead; then the heartbeat must not go on under another one.

@@ -78,6 +78,28 @@ import Testing
         client.stop()
     }
 
+    /// The leader dies, the other master leads: its table comes by the connection that waited there all along.
+    @Test func whenTheLeaderDiesTheOtherMastersTableArrives() async throws {
+        let first = Master(Known.table(7, [.centerA, .centerB]))
+        let second = Master(Known.table(7, [.centerA, .centerB]))
+        let (dying, standby) = (try await first.serve(), try await second.serve())
+        let client = MasterClient(
+            node: "access-1", masters: ["http://\(dying.endpoint)", "http://\(standby.endpoint)"], log: log)
+        let (arrived, arrive) = AsyncStream.makeStream(of: RouteTable.self)
+        client.start { table in
+            client.holds(table)
+            arrive.yield(table)
+        }
+        var tables = arrived.makeAsyncIterator()
+        #expect(await tables.next()?.leaderEpoch == 1)
+        await dying.stop()
+        second.tables.publish(RouteTable(storeID: "s1", leaderEpoch: 2, generation: 1, centers: [.centerB]))
+        while let table = await tables.next(), table.leaderEpoch != 2 {}
+        #expect(client.isHeard)
+        client.stop()
+        await standby.stop()
+    }
+
     @Test func complaintReachesTheMasters() async throws {
         let master = Master(Known.table(1, [.centerA]))
         let service = try await master.serve()

@@ -47,8 +47,8 @@ final class MasterFixture: Sendable {
                 sip: {listen: ["127.0.0.1:5070"]}
                 http: 127.0.0.1:8080
                 nodes: [\(list)]
-                detection: {interval_ms: 25, timeout_ms: 100, doubt_interval_ms: 20, silence_ms: 200, ramp_up_s: 0}
-                lease: {length_ms: 600, renewal_ms: 50}
+                detection: {interval_ms: 25, timeout_ms: 300, doubt_interval_ms: 20, silence_ms: 900, ramp_up_s: 0}
+                lease: {length_ms: 2000, renewal_ms: 100}
                 """, file: "master.yaml")
         guard case .master(var profile) = decoded else { throw WrongRole() }
         profile.common.sip.listeners = [SIPListener(.udp, FakeNode.anyPort), SIPListener(.tcp, FakeNode.anyPort)]
@@ -129,7 +129,7 @@ final class MasterFixture: Sendable {
         } catch let failure as NeverHappened {
             throw NeverHappened(
                 description:
-                    "\(failure): \(String(describing: await node.desk.report())), \(centers.map(\.state)), \(registry.render())"
+                    "\(failure): \(String(describing: await node.desk.report())), pings \(centers.map(\.state.pings))"
             )
         }
     }

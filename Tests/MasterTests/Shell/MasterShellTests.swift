@@ -133,7 +133,9 @@ import Testing
                 return records.filter { $0.end == .lost }.count == 5
             }
             try await eventually("an alarm says so") {
-                fixture.node.desk.alarms.alarms.contains { $0.code == .callsLost && $0.message.hasPrefix("5 calls") }
+                try await fixture.get("/api/v1/alarms").decode([Alarm].self).contains {
+                    $0.code == .callsLost && $0.message == "5 calls of center-a were lost: no center took them over"
+                }
             }
             #expect(fixture.registry.render().contains("tandem_calls_total{end=\"lost\"} 5"))
         }

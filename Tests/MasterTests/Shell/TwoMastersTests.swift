@@ -57,6 +57,9 @@ import Testing
             // Two of the three that master-b watches; master-a watches two, and needs no witness.
             try await eventually("master-a has its verdict") { await first.state(of: "center-a") == .down }
             try await eventually("master-b has it too") { await second.state(of: "center-a") == .down }
+            // It says that it was in doubt, and who would have been cut off.
+            let alarms = try await second.get("/api/v1/alarms").decode([Alarm].self)
+            #expect(alarms.contains { $0.code == .verdictHeld })
         }
     }
 
