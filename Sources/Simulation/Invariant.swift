@@ -57,14 +57,28 @@ public enum Fault: String, Sendable, Hashable, CaseIterable {
     case noFailover = "no-failover"
     /// A center speaks to the wrong caller.
     case crossedLines = "crossed-lines"
+    /// The store gives sessions away whose owner is not fenced.
+    case noFencing = "no-fencing"
+    /// The store gives a session to everybody who claims it.
+    case doubleClaim = "double-claim"
+    /// Each try of a transfer has an operation id of its own.
+    case freshOperationID = "fresh-operation-id"
+    /// The leader tells no center whose calls are to be taken over.
+    case silentLeader = "silent-leader"
+    /// Calls are taken over as they were when they began.
+    case staleCheckpoint = "stale-checkpoint"
+    /// A re-INVITE describes something new under the old version.
+    case staleOrigin = "stale-origin"
 
     /// What must be found broken.
     public var breaks: Invariant {
         switch self {
-        case .staleWrites: .oneOwner
-        case .doublePost: .moneyOnce
+        case .staleWrites, .noFencing, .doubleClaim: .oneOwner
+        case .doublePost, .freshOperationID: .moneyOnce
         case .falseDone: .toldTruth
-        case .dropCalls: .callsLast
+        case .dropCalls, .silentLeader: .callsLast
+        case .staleCheckpoint: .samePlace
+        case .staleOrigin: .rules
         case .forgetCDR: .oneRecord
         case .leakPIN: .noSecrets
         case .swallowAnswers: .answers

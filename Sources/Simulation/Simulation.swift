@@ -10,8 +10,11 @@ public enum Simulation {
     /// From the loss of a center to the first packet of the next one, as the caller hears it.
     public static let gapLimit: Duration = .milliseconds(1_500)
 
+    /// Silence at the caller when a draining center gives the call away.
+    public static let handoverLimit: Duration = .milliseconds(200)
+
     static let takesOver = true
-    static let freezesCenters = false
+    static let freezesCenters = true
 
     public static func run(_ settings: SimulationSettings, library: SpokenLibrary) -> SimulationReport {
         var world = World(settings, library: library)

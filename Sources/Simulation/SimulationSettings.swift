@@ -57,6 +57,11 @@ public struct SimulationReport: Sendable, Equatable {
     public internal(set) var garbage = 0
     public internal(set) var datagrams = 0
     public internal(set) var dropped = 0
+    /// Calls that a draining center gave to another, and the longest silence at it.
+    public internal(set) var handovers = 0
+    public internal(set) var longestHandoverGap = Duration.zero
+    /// Longest time that a caller heard two centers at once.
+    public internal(set) var longestOverlap = Duration.zero
     /// Virtual time that passed.
     public internal(set) var virtualTime = Duration.zero
     /// Sum of the time that callers were connected.

@@ -82,7 +82,8 @@ struct Totals {
         func hours(_ value: (SimulationReport) -> Duration) -> Double {
             Double(reports.reduce(Duration.zero) { $0 + value($1) }.components.seconds) / 3600
         }
-        let slowest = reports.map(\.slowestAnswer).max() ?? .zero
+        func longest(_ value: (SimulationReport) -> Duration) -> Duration { reports.map(value).max() ?? .zero }
+        let slowest = longest(\.slowestAnswer)
         let callHours = hours(\.callTime)
         print("runs        \(runs)")
         print(
@@ -92,7 +93,10 @@ struct Totals {
             "disasters   \(sum(\.kills)) kills, \(sum(\.freezes)) freezes, \(sum(\.cuts)) cuts, \(sum(\.outages)) store outages, \(sum(\.promotions)) promotions, \(sum(\.orders)) orders, \(sum(\.garbage)) strange datagrams"
         )
         print(
-            "takeovers   \(sum(\.orphaned)) calls lost their center, \(sum(\.resumed)) heard another, \(sum(\.positionsKept)) were asked the same again; longest gap \(reports.map(\.longestGap).max() ?? .zero)"
+            "takeovers   \(sum(\.orphaned)) calls lost their center, \(sum(\.resumed)) heard another, \(sum(\.positionsKept)) were asked the same again, \(sum(\.handovers)) given away by drains"
+        )
+        print(
+            "silence     longest after a loss \(longest(\.longestGap)), at a drain \(longest(\.longestHandoverGap)); two centers at once for \(longest(\.longestOverlap))"
         )
         print("transfers   \(sum(\.transfers)) made, \(sum(\.toldDone)) heard to be done")
         print("network     \(sum(\.datagrams)) datagrams, \(sum(\.dropped)) lost")

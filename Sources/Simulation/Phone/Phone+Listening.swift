@@ -82,9 +82,7 @@ extension Phone {
         }
         calls[at].hasHeardAnything = true
         if names.contains("goodbye") || names.contains("customer-locked") { calls[at].hasHeardGoodbye = true }
-        if let question = Self.questions.first(where: { names.contains($0) }) {
-            calls[at].question = (question, now, hasReplied: false)
-        }
+        calls[at].question = Self.questions.first { names.contains($0) }.map { ($0, now, hasReplied: false) }
         hearResult(names, at)
         if case .silent = calls[at].errand.kind { return }
         guard let keys = reply(to: names, language, at), !keys.isEmpty else { return }
@@ -149,8 +147,11 @@ extension Phone {
         let amount = library.clips(.amount(minor: transfer.amountMinor, currency: "CNY"), language: language)
         let payee = library.clips(.digits("\(transfer.to)", groups: [4, 4]), language: language)
         guard names.contains(run: amount), names.contains(run: payee) else {
-            // A late INFO may put a key into the wrong place; that is what the read-back is for.
-            if calls[at].errand.pressesByINFO { return "2" }
+            // A late INFO may put a key into the wrong place, and a takeover may swallow the first keys; that is what
+            // the read-back is for.
+            if calls[at].errand.pressesByINFO || calls[at].movedAt.map({ now - $0 < .seconds(60) }) ?? false {
+                return "2"
+            }
             tell(.wrongAudio("read back \(names), ordered \(transfer)"), at)
             return nil
         }

@@ -155,7 +155,7 @@ extension Phone {
                 // §12.2.2: "If the remote sequence number is … greater …, the request is out of order and MUST be
                 // rejected with a 500".
                 if calls[at].isAnswered {
-                    tell(.brokenRule("\(method) with CSeq \(cseq) after \(calls[at].remoteCSeq)"), at)
+                    tell(.outOfOrder("\(method) with CSeq \(cseq) after \(calls[at].remoteCSeq)"), at)
                 }
                 return response(to: request, 500, "CSeq Out Of Order", at: at)
             }
@@ -209,14 +209,17 @@ extension Phone {
             if new.origin != old.origin {
                 tell(.brokenRule("o= was \(old.origin), is \(new.origin)"), at)
             } else if new.rest == old.rest ? new.version != old.version : new.version != old.version + 1 {
+                let change = new.rest == old.rest ? "unchanged" : "changed"
                 tell(
-                    .brokenRule(
-                        "the version in o= was \(old.version), is \(new.version), \(new.rest == old.rest ? "unchanged" : "changed")"
-                    ), at)
+                    .version(
+                        "the version in o= was \(old.version), is \(new.version), \(change)",
+                        isForward: new.version > old.version), at)
             }
         }
         calls[at].remoteDescription = new
-        if let audio = new.audio { calls[at].remoteRTP = audio }
+        guard let audio = new.audio else { return }
+        if let old = calls[at].remoteRTP, old != audio { calls[at].movedAt = now }
+        calls[at].remoteRTP = audio
     }
 
     private func refreshed(_ request: Message) -> [String] {

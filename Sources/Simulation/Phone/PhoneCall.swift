@@ -47,6 +47,8 @@ struct PhoneCall: Sendable {
     var remoteRTP: Endpoint? {
         didSet { if let remoteRTP, !sources.contains(remoteRTP) { sources.append(remoteRTP) } }
     }
+    /// When the center asked for media to go elsewhere last.
+    var movedAt: MonotonicTime?
     /// Every address that was signalled in this call.
     private(set) var sources: [Endpoint] = []
     /// Speaks and was not signalled yet.
@@ -131,4 +133,8 @@ enum PhoneNews {
     case unexpected(String)
     /// The center broke a rule of RFC 3261 or RFC 3264 that the caller's phone relies on.
     case brokenRule(String)
+    /// A request of the center with a number below the last one's.
+    case outOfOrder(String)
+    /// The version of a description is not the one after the last that was seen.
+    case version(String, isForward: Bool)
 }

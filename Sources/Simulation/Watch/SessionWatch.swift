@@ -10,6 +10,7 @@ struct SessionWatch {
         var firstOwner: NodeIdentity
         var storedAt: MonotonicTime?
         var records = 0
+        var claims = 0
     }
 
     private var kept: [SessionID: Kept] = [:]
@@ -51,11 +52,17 @@ struct SessionWatch {
         case (.checkpoint(let write), .done): return wrong(write.ownership, write.session, "checkpointed")
         case (.bank(let bank), .bank):
             return bank.write.flatMap { wrong($0.ownership, $0.session, "worked on the accounts of") }
-        case (.claim(let session, let from, _, _), .claimed(let claimed)):
+        case (.claim(let session, let from, _, let ground), .claimed(let claimed)):
+            if ground == .fenced, dead[from.node] == nil {
+                return (.oneOwner, "\(session) was claimed from \(from.node), which is not fenced")
+            }
+            // The answer to the first claim was lost, and the same node asks again.
+            if owners[session] == claimed.ownership { return nil }
             guard owners[session] == from, claimed.ownership.epoch == from.epoch + 1 else {
                 return (.oneOwner, "\(session) was claimed as \(claimed.ownership) from \(owners[session] ?? from)")
             }
             owners[session] = claimed.ownership
+            kept[session]?.claims += 1
         case (.end(let record, let ownership), .done):
             kept[record.id]?.records += 1
             if let records = kept[record.id]?.records, records > 1 {
@@ -75,6 +82,9 @@ struct SessionWatch {
         }
         return nil
     }
+
+    /// How often a session of that call changed its owner.
+    func claims(of call: Int) -> Int { kept.values.reduce(0) { $1.call == call ? max($0, $1.claims) : $0 } }
 
     /// Since when the store knows the session of that call that began at that node.
     func storedAt(_ call: Int, at node: NodeIdentity) -> MonotonicTime? {

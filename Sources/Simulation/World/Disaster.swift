@@ -4,7 +4,8 @@ import Primitives
 enum Disaster: Sendable {
     /// What kinds there are; each run draws from some of them, so that each is also tried without the others.
     enum Kind: CaseIterable, Sendable {
-        case killCenter, killTwo, freezeCenter, killAccess, killMaster, killLeaderAndCenter, freezeAccess, freezeMaster
+        case killCenter, killTwo, killAtTransfer, freezeCenter, killAccess, killMaster, killLeaderAndCenter,
+            freezeAccess, freezeMaster
         case cutMaster, cutAccess, cutStore, isolateCenter, cutFromInside, isolateMaster
         case storeAway, promote, loseAnswers, stepClock, drain
 

@@ -33,6 +33,8 @@ struct AccessNode {
     private(set) var core: AccessCore
     var actions: [AccessAction] = []
     var alarm = Alarm()
+    /// The centers by the table in use, in words.
+    var states = ""
 
     var address: Endpoint { Places.access(index) }
 
@@ -115,6 +117,9 @@ struct CenterNode {
     var streams: [CallHandle: Stream] = [:]
     var callOfPort: [UInt16: CallHandle] = [:]
     var nextPort: UInt16 = 10_000
+    /// Nothing leaves the media plane.
+    var isMuted = false
+    var mediaStoodStillUntil = MonotonicTime.zero
 
     init(index: Int) {
         self.index = index

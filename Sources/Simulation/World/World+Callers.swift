@@ -99,7 +99,7 @@ extension World {
         let kind: Errand.Kind
         var customer = money.customer(phone)
         switch Int.random(in: 0..<100, using: &random) {
-        case 0..<62: kind = .bank(drawAgenda(customer, phone))
+        case 0..<(settings.fault == .freshOperationID ? 100 : 62): kind = .bank(drawAgenda(customer, phone))
         case 62..<68: kind = .silent
         case 68..<71:
             kind = .forgetful

@@ -23,9 +23,9 @@ extension World {
         let settings = CenterSettings(
             identity: center.identity, contacts: [contact],
             lines: ["95533": .menu(library.menu), "9196": .echo, "9664": .music], voices: voices,
-            longestCall: CenterNode.longestCall, sessionTimer: SessionTimerPolicy(), trusted: NodeNames.trusted,
-            isolation: nil)
+            longestCall: CenterNode.longestCall, sessionTimer: SessionTimerPolicy(), trusted: NodeNames.trusted)
         centers[index].core = CenterCore(settings: settings, seed: random.next())
+        centers[index].isMuted = false
         note("\(center.identity) starts")
         heartbeat(index, center.process.life)
         rearm(.center(index))
@@ -43,7 +43,15 @@ extension World {
         breakPromises(of: index)
     }
 
-    mutating func centerStoodStill(_ index: Int, for gap: Duration) { streamsChanged(index) }
+    /// Both loops find out that they did not run; media of a center that stood still for long wait for a word.
+    mutating func centerStoodStill(_ index: Int, for gap: Duration) {
+        if gap >= .milliseconds(400) {
+            centers[index].isMuted = true
+            centers[index].mediaStoodStillUntil = now
+        }
+        streamsChanged(index)
+        tellCenter(index, .stoodStill(gap, until: now, hasBacklog: true))
+    }
 
     mutating func heartbeat(_ index: Int, _ life: Int) {
         guard centers[index].process.life == life, centers[index].core != nil else { return }
@@ -107,11 +115,20 @@ extension World {
             let request = LedgerRequest(operation, key: MoneyWatch.key)
             ask(.bank(BankRequest(request, under: write)), for: .bank(index, life: life, handle, call))
         case .renewIdentity(let dead): renew(index, dead: dead)
-        // A fenced center closes its streams in the same breath; centers that stand still are not simulated yet.
-        case .mute: break
+        case .mute(let isMuted, let asOf):
+            // What was said before the media loop's own standstill is void.
+            guard isMuted || asOf >= centers[index].mediaStoodStillUntil else { break }
+            centers[index].isMuted = isMuted
+            streamsChanged(index)
         case .note(.unprotected(let session)):
             note("\(session) is answered unprotected", call: sessions.call(of: session))
         case .note(.lostOwnership(let session)): note("\(session) is another node's", call: sessions.call(of: session))
+        case .note(.stoodStill(let gap)): note("\(centers[index].identity) says nothing: it stood still for \(gap)")
+        case .note(.isolated): note("\(centers[index].identity) hears neither store nor master nor access")
+        case .note(.confirmed): note("\(centers[index].identity) is confirmed")
+        case .note(.passedOn(let method)): note("\(centers[index].identity) passes on \(method)")
+        case .note(.takeoverFailed(let session, let reason)):
+            note("\(centers[index].identity) cannot go on: \(reason)", call: sessions.call(of: session))
         case .note(.menuAnomaly(let text)): broken(.contract, "\(centers[index].name): \(text)")
         case .note: break
         }

@@ -57,6 +57,7 @@ extension World {
         switch kind {
         case .killCenter: doom(center)
         case .killTwo: doomTwo()
+        case .killAtTransfer: awaitsTransfer = true
         case .freezeCenter: freezeFor(center, 450...9_000)
         case .killAccess: doom(access, down_ms: 200...5_000)
         case .killMaster: doom(master)
@@ -118,6 +119,20 @@ extension World {
         let hostGone = Bool.random(using: &random)
         events.schedule(.disaster(.kill(node, hostGone: hostGone)), at: now + .milliseconds(40))
         events.schedule(.disaster(.restart(node)), at: later(down_ms))
+    }
+
+    /// A caller presses the key that confirms a transfer: their center dies somewhere between that and the answer.
+    mutating func doomConfirmed(_ call: Int) {
+        guard awaitsTransfer, !isClosing else { return }
+        let phone = phones[calls[call].phone]
+        guard let at = phone.index(of: call), let source = phone.calls[at].remoteRTP,
+            case .center(let index)? = Places.node(at: source), isSpared(.center(index))
+        else { return }
+        awaitsTransfer = false
+        let hostGone = Bool.random(using: &random)
+        let delay = Duration.microseconds(Int.random(in: 0...45_000, using: &random)) + network.media
+        events.schedule(.disaster(.kill(.center(index), hostGone: hostGone)), at: now + delay)
+        events.schedule(.disaster(.restart(.center(index))), at: later(4_000...20_000))
     }
 
     /// Two in a row: the second has just taken over, is about to, or is in the middle of it.
@@ -279,7 +294,9 @@ extension World {
         switch settings.fault {
         case .staleWrites:
             if isSpared(.center(index)) { strike(.cutMaster, center: index) }
-        case .noFailover: doom(.center(index))
+        case .noFailover, .noFencing, .silentLeader, .staleCheckpoint, .staleOrigin: doom(.center(index))
+        case .doubleClaim: if isSpared(.center(index)) { strike(.cutMaster, center: index) }
+        case .freshOperationID: awaitsTransfer = true
         case .dropCalls: if centers[index].core != nil { tellCenter(index, .endAllCalls) }
         case .doublePost, .falseDone, .forgetCDR, .leakPIN, .swallowAnswers, .crossedLines, nil: break
         }

@@ -7,8 +7,12 @@ struct Hearing: Sendable {
     var sources: [Endpoint] = []
     /// Since when nobody is.
     var silentSince: MonotonicTime?
+    /// Since when more than one is.
+    var doubleSince: MonotonicTime?
     var expectation: Expectation?
     var serial = 0
+    /// Who was heard last.
+    var lastCenter: NodeName?
 
     /// The center is lost; another one has to be heard soon.
     struct Expectation: Sendable {
@@ -40,12 +44,17 @@ extension World {
         case .flows:
             guard !calls[call].hearing.sources.contains(fact.from) else { return false }
             calls[call].hearing.sources.append(fact.from)
+            if calls[call].hearing.sources.count == 2 { calls[call].hearing.doubleSince = now }
             heardAgain(fact.from, call)
             calls[call].hearing.silentSince = nil
             return true
         case .stops:
             guard let place = calls[call].hearing.sources.firstIndex(of: fact.from) else { return false }
             calls[call].hearing.sources.remove(at: place)
+            if calls[call].hearing.sources.count == 1, let since = calls[call].hearing.doubleSince {
+                report.longestOverlap = max(report.longestOverlap, now - since)
+                calls[call].hearing.doubleSince = nil
+            }
             guard calls[call].hearing.sources.isEmpty else { return false }
             if calls[call].answeredAt != nil, calls[call].isOpen { note("hears nothing any more", call: call) }
             calls[call].hearing.silentSince = isOnHold ? nil : now
@@ -59,9 +68,11 @@ extension World {
     }
 
     private mutating func heardAgain(_ source: Endpoint, _ call: Int) {
-        guard let expectation = calls[call].hearing.expectation, !expectation.isHeardAgain,
-            Places.node(at: source) != .center(expectation.center)
-        else { return }
+        defer { calls[call].hearing.lastCenter = Places.node(at: source) }
+        guard let expectation = calls[call].hearing.expectation, !expectation.isHeardAgain else {
+            return judgeHandover(source, call)
+        }
+        guard Places.node(at: source) != .center(expectation.center) else { return }
         calls[call].hearing.expectation?.isHeardAgain = true
         let gap = calls[call].hearing.silentSince.map { now - $0 } ?? .zero
         report.resumed += 1
@@ -69,6 +80,20 @@ extension World {
         if isCalm(since: expectation.since, to: now, but: expectation.center) {
             report.longestGap = max(report.longestGap, gap)
         }
+    }
+
+    /// Another center is heard, and none was lost: the last one gave the call away.
+    private mutating func judgeHandover(_ source: Endpoint, _ call: Int) {
+        guard let last = calls[call].hearing.lastCenter, last != Places.node(at: source), calls[call].isOpen,
+            let process = process(last), process.isAtWork, process.since + .seconds(10) < now
+        else { return }
+        report.handovers += 1
+        guard let silent = calls[call].hearing.silentSince else { return }
+        report.longestHandoverGap = max(report.longestHandoverGap, now - silent)
+        guard now - silent > Simulation.handoverLimit,
+            !troubles.any(of: [.store, .cut, .access], from: silent + .seconds(-8), to: now)
+        else { return }
+        broken(.callsLast, "a gap of \(now - silent) when the call was given to another center", call: call)
     }
 
     /// The first words of the new center: the question that was open when the old one was lost.

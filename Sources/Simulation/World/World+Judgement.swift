@@ -25,10 +25,20 @@ extension World {
         case .unacknowledged:
             guard !troubles.any(from: now + .seconds(-40), to: now) else { return }
             broken(.rules, "the answer to a re-INVITE was never acknowledged", call: call)
+        case .version(let detail, let isForward):
+            // A center that died before its re-INVITE got through has used a version that the phone never saw.
+            if isForward, sessions.claims(of: call) > 1 || calls[call].isDisturbed { return }
+            broken(.rules, detail, call: call)
+        case .outOfOrder(let detail):
+            // A center that is cut off goes on for a moment beside the one that took over; the phone refuses it.
+            if calls[call].isDisturbed || troubles.any(of: [.cut], from: now + .seconds(-15), to: now) { return }
+            broken(.rules, detail, call: call)
         case .brokenRule(let detail): broken(.rules, detail, call: call)
         case .hungUpOn: judgeHangUp(call)
         case .over: ended(call)
-        case .confirmed(let transfer): money.confirm(transfer)
+        case .confirmed(let transfer):
+            money.confirm(transfer)
+            doomConfirmed(call)
         case .toldDone(let transfer): judgeDone(transfer, call)
         case .toldNot(let transfer):
             money.deny(transfer, call: call)
@@ -123,6 +133,13 @@ extension World {
         guard let call, record.end == .lost || record.end == .operator else { return }
         if masters.contains(where: { $0.identity == ownership.node }) { return judgeLoss(call) }
         guard holds(ownership.node, call) else { return }
+        // The answer's ACK was lost with the access node that had its transaction: no INVITE's answer finds its way any
+        // more, and 64*T1 later the center gives up (RFC 6026 §7.2).
+        if let answered = calls[call].answeredAt,
+            troubles.any(of: [.access], from: calls[call].began + .seconds(-1), to: answered + .seconds(8))
+        {
+            return
+        }
         broken(
             .callsLast, "\(ownership.node), which lives, ended a call as \(record.end?.rawValue ?? "")", call: call)
     }

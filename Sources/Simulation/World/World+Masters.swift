@@ -124,7 +124,7 @@ extension World {
     /// The other master, where both ways to it are open, says at once what looks dead from there.
     private mutating func askWitness(_ index: Int) {
         for other in masters.indices
-        where other != index && masters[other].process.isRunning && !isCut(.master(index), .master(other))
+        where other != index && masters[other].process.isAtWork && !isCut(.master(index), .master(other))
             && !isCut(.master(other), .master(index))
         {
             for node in masters[other].core.deadByOwnView {
@@ -138,6 +138,8 @@ extension World {
     }
 
     private mutating func ping(_ order: PingOrder, _ index: Int) {
+        var order = order
+        if settings.fault == .silentLeader { order.takeovers = [] }
         let target = URI(user: order.node, host: order.to.address.description, port: order.to.port)
         let address = Places.master(index)
         let own = URI(user: Places.masterNames[index], host: address.address.description, port: address.port)
@@ -199,6 +201,7 @@ extension World {
             let outcome: FenceOutcome =
                 switch reply {
                 case .done: .fenced
+                case .identity: .fenced  // What the fault says.
                 case .staleLeader: .failed(reason: "another master leads")
                 default: .failed(reason: "away")
                 }

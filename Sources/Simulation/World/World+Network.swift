@@ -1,9 +1,11 @@
+import Foundation
 import Primitives
 import SIP
 
 /// Datagrams on their way.
 extension World {
-    mutating func transmit(_ bytes: [UInt8], from: Endpoint, to: Endpoint) {
+    mutating func transmit(_ sent: [UInt8], from: Endpoint, to: Endpoint) {
+        let bytes = settings.fault == .staleOrigin ? Self.withOldOrigin(sent) : sent
         let call = Self.callNumber(in: bytes)
         report.datagrams += 1
         let (source, target) = (Places.node(at: from), Places.node(at: to))
@@ -34,6 +36,21 @@ extension World {
     func isCut(_ from: NodeName?, _ to: NodeName?) -> Bool {
         guard !cuts.isEmpty, let from, let to else { return false }
         return cuts.blocks(from, to)
+    }
+
+    /// The fault: the description in a re-INVITE has the version of the one before.
+    private static func withOldOrigin(_ bytes: [UInt8]) -> [UInt8] {
+        let text = String(decoding: bytes, as: UTF8.self)
+        guard text.hasPrefix("INVITE "), let origin = text.range(of: "\r\no="), text.contains("To: <sip:phone") else {
+            return bytes
+        }
+        var parts = text[origin.upperBound...].prefix { $0 != "\r\n" }.split(separator: " ").map(String.init)
+        let line = parts.joined(separator: " ")
+        guard parts.count == 6, let version = Int(parts[2]), "\(version - 1)".count == parts[2].count else {
+            return bytes
+        }
+        parts[2] = "\(version - 1)"
+        return Array(text.replacing("o=" + line, with: "o=" + parts.joined(separator: " ")).utf8)
     }
 
     /// The fault: final answers to every fifth caller do not leave access.

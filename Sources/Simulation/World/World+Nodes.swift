@@ -91,6 +91,7 @@ extension World {
         stoodStill(node, for: now - since)
         // More may become due for a node that stands still again meanwhile.
         for event in due where violation == nil { perform(event) }
+        if case .center(let index) = node, centers[index].process.isAtWork { tellCenter(index, .caughtUp) }
     }
 
     private mutating func stoodStill(_ node: NodeName, for gap: Duration) {
@@ -161,9 +162,10 @@ extension World {
             switch action {
             case .send(let bytes, let flow): transmit(bytes, from: Places.access(index), to: flow.remote)
             case .adopted(let table):
-                note(
-                    "\(Places.accessNames[index]) uses table \(table.leaderEpoch).\(table.generation): "
-                        + table.centers.map { "\($0.name) \($0.state)" }.joined(separator: ", "))
+                let states = table.centers.map { "\($0.name) \($0.state)" }.joined(separator: ", ")
+                guard accessNodes[index].states != states else { break }
+                accessNodes[index].states = states
+                note("\(Places.accessNames[index]) uses table \(table.leaderEpoch).\(table.generation): \(states)")
             case .report(let center, let complaint):
                 note("\(Places.accessNames[index]): \(center) \(complaint.rawValue)")
                 for master in masters.indices where !isCut(.access(index), .master(master)) {

@@ -74,7 +74,8 @@ extension World {
         if settings.fault == .falseDone, case .bank(let bank) = request, case .transfer = bank.request.action {
             return .bank(.done)
         }
-        var reply = store.perform(request, at: storeTime)
+        var reply = store.perform(mistaken(request), at: storeTime)
+        if settings.fault == .doubleClaim { reply = givenToAll(request, reply) }
         if settings.fault == .staleWrites { reply = believed(request, reply) }
         if settings.fault == .doublePost { postAgain(request, reply) }
         if let broken = sessions.carriedOut(request, reply, at: now) {
@@ -94,6 +95,38 @@ extension World {
         default: break
         }
         return reply
+    }
+
+    /// Faults by which the store does something else than it was asked.
+    private mutating func mistaken(_ request: StoreRequest) -> StoreRequest {
+        switch (settings.fault, request) {
+        case (.noFencing, .fence(let identity, _)):
+            // Nobody is marked dead, and whoever asks for a session gets it.
+            note("fault: \(identity) is not fenced")
+            return .identity
+        case (.noFencing, .claim(let session, let from, let by, .fenced)):
+            return .claim(session, from: from, by: by, ground: .handover)
+        case (.staleCheckpoint, .checkpoint(var write)):
+            write.checkpoint.menu = nil
+            return .checkpoint(write)
+        case (.doubleClaim, .claim(let session, _, _, .fenced)): return .session(session)
+        case (.freshOperationID, .bank(var bank)):
+            guard case .transfer(_, let payee, let amount) = bank.request.action,
+                let fresh = OperationID("fresh-\(store.random.hex(12))")
+            else { return request }
+            bank.request.action = .transfer(fresh, payee: payee, amountMinor: amount)
+            return .bank(bank)
+        default: return request
+        }
+    }
+
+    /// The fault: whoever claims a session gets it, and nobody is told that it is taken.
+    private func givenToAll(_ request: StoreRequest, _ reply: StoreReply) -> StoreReply {
+        guard case .claim(_, let from, let by, .fenced) = request, case .sessions(let found) = reply,
+            var session = found.first
+        else { return reply }
+        session.ownership = Ownership(node: by, epoch: from.epoch + 1)
+        return .claimed(session)
     }
 
     /// The fault: whoever writes is believed to be alive and the owner.

@@ -38,6 +38,8 @@ struct World {
     var troubles: TroubleLog
     /// Which disasters this run draws from.
     var disasterKinds: [Disaster.Kind]
+    /// The next caller who confirms a transfer loses the center.
+    var awaitsTransfer = false
     /// Errands and new calls end; disasters are over.
     var isClosing = false
     let parser = MessageParser()
