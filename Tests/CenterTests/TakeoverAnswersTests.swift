@@ -239,6 +239,22 @@ import Testing
         #expect(try cluster["b"].call?.menu?.state == "main")
     }
 
+    /// A menu that was changed by SIGHUP stays for the calls of centers that may die.
+    @Test func menuOfBeforeTheReloadIsKept() throws {
+        let cluster = try Cluster(["a", "b"])
+        let phone = try Phone(try cluster["a"]).establish()
+        try cluster["a"].press("2")
+        let menu = try #require(CenterBench.menu)
+        let other = try MenuDefinition(
+            MenuSource(
+                top: menu.source.top,
+                files: menu.source.files.mapValues { $0.replacing("version: ", with: "# newer\nversion: ") }))
+        try cluster["b"].handle(.menus(["95533": other]))
+        try cluster.move(phone, from: "a", to: "b")
+        #expect(try cluster["b"].call?.menu?.definition.hash == menu.hash)
+        #expect(try !cluster["b"].requests.contains { if case .menu = $0 { true } else { false } })
+    }
+
     /// Nobody kept it: the line's own menu serves as far as it has the state.
     @Test func menuThatIsNowhereIsReplacedByTheLinesOwn() throws {
         let cluster = try Cluster(["a"])

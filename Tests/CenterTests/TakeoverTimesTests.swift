@@ -49,6 +49,21 @@ import Testing
         #expect(try cluster["b"].requestsSent(.bye).count == 1)
     }
 
+    /// The survivor's clock is an hour behind that of the center that answered.
+    @Test func clocksThatDifferDoNotStretchACall() throws {
+        let cluster = try Cluster(["a", "b"]) {
+            $0.longestCall = .seconds(30)
+            $0.lines["95533"] = .music
+        }
+        let phone = try Phone(try cluster["a"]).establish()
+        let bench = try cluster["b"]
+        bench.now.wall = bench.now.wall + .seconds(-3_600)
+        try cluster.move(phone, from: "a", to: "b")
+        try phone.answerInvite()
+        bench.advance(by: .seconds(30))
+        #expect(bench.callCount == 0)
+    }
+
     /// RFC 4028: the session expires when it would have at its former owner, unless the re-INVITE refreshes it.
     @Test func sessionTimerGoesOnByItsDeadline() throws {
         let (cluster, phone, bench) = try moved(

@@ -60,7 +60,7 @@ extension CenterCore {
     private func hasMenu(_ hash: String) -> Bool { menu(hash) != nil }
 
     private func menu(_ hash: String) -> MenuDefinition? {
-        if let kept = formerMenus[hash] { return kept }
+        if let kept = formerMenus.first(where: { $0.hash == hash }) { return kept }
         for case .menu(let definition) in settings.lines.values where definition.hash == hash { return definition }
         return nil
     }
@@ -84,8 +84,9 @@ extension CenterCore {
 
     /// A menu that calls may still be in, here or at a center that may die.
     mutating func keep(_ definition: MenuDefinition) {
-        if formerMenus.count >= Self.menuLimit, let oldest = formerMenus.keys.min() { formerMenus[oldest] = nil }
-        formerMenus[definition.hash] = definition
+        formerMenus.removeAll { $0.hash == definition.hash }
+        if formerMenus.count >= Self.menuLimit { formerMenus.removeFirst() }
+        formerMenus.append(definition)
     }
 
     // MARK: The call
@@ -175,7 +176,8 @@ extension CenterCore {
     /// The longest time counts from the first answer, and the session expires when it would have at its former owner.
     private mutating func resumeTimers(of call: inout Call, _ saved: DialogCheckpoint) {
         if call.record.answered == nil { call.record.answered = now.wall }
-        let age = now.wall - (call.record.answered ?? now.wall)
+        // Clocks differ between machines: never more than the whole time.
+        let age = max(.zero, now.wall - (call.record.answered ?? now.wall))
         guard age < settings.longestCall else {
             return hangUp(&call, .limit, "the longest time a call may last is over")
         }
@@ -184,7 +186,7 @@ extension CenterCore {
         call.sessionTimer = SessionTimer(resuming: timer.interval, weRefresh: timer.refresher == .local)
         let deadline = now.monotonic(at: timer.deadline)
         // The re-INVITE is a refresh, too: it gets the time that a request may take.
-        let left = max(deadline - now.monotonic, settings.timers.limit)
+        let left = max(min(deadline - now.monotonic, .seconds(timer.interval)), settings.timers.limit)
         call.sessionDeadline = now.monotonic + left
         schedule(.sessionExpiry, in: &call, after: left)
         guard timer.refresher == .local else { return }

@@ -32,8 +32,8 @@ public struct CenterCore: Sendable {
     var resuming: Set<CallHandle> = []
     /// Claimed sessions whose menu is on its way from the store, by its hash.
     var waitingForMenu: [String: [ClaimedSession]] = [:]
-    /// Menus that no line has now, by hash.
-    var formerMenus: [String: MenuDefinition] = [:]
+    /// Menus that no line has now, the one that was kept last at the end.
+    var formerMenus: [MenuDefinition] = []
     /// Calls on their way to peers, and those whose turn comes, the next one last.
     var giving: Set<CallHandle> = []
     var toGive: [CallHandle] = []
