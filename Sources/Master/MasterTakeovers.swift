@@ -31,7 +31,9 @@ extension MasterCore {
     static let takeoverLimit = 64
     /// Between two counts while calls are being taken over, and while none are.
     static let countInterval: Duration = .milliseconds(250)
-    static let idleCountInterval: Duration = .seconds(5)
+    static let idleCountInterval: Duration = .seconds(2)
+    /// An owner that no master ever heard is dead when its heartbeats are missing for this long as well.
+    static let missedHeartbeats: Duration = .seconds(3)
     /// After which a count without answer counts as silence of the store.
     static let countTimeout: Duration = .seconds(2)
     /// Owners that one count lists; one has a row only while it has sessions.
@@ -199,6 +201,8 @@ extension MasterCore {
             // Nobody heard it for so long, neither the store nor this master: it needs no verdict to be dead.
             if isLongSilent(owner, now: now), !isHeard(owner.identity) {
                 addFence(owner.identity, isBeyondDoubt: true, now: now)
+            } else if diedUnseen(owner, now: now) {
+                addFence(owner.identity, isBeyondDoubt: false, now: now)
             }
             return
         }
@@ -221,6 +225,17 @@ extension MasterCore {
         let health = indexes[owner.identity.name].map { watches[$0].health }
         guard let heard = health?.lastHeard(owner.identity.incarnation) else { return true }
         return now - heard > Self.silenceForLost
+    }
+
+    /// It died while no master watched: this one never heard it, so only the store knows as whom it lived. The store
+    /// must have missed several of its heartbeats, which come once a second.
+    private func diedUnseen(_ owner: SessionOwner, now: MonotonicTime) -> Bool {
+        guard let index = indexes[owner.identity.name], watches[index].node.role == .center,
+            watches[index].health.isJudged, !watches[index].health.state.lives,
+            watches[index].health.incarnation == nil,
+            let heard = owner.lastHeard, livesAnotherCenter(than: index)
+        else { return false }
+        return wall(now) - heard > Self.missedHeartbeats
     }
 
     private func isHeard(_ identity: NodeIdentity) -> Bool {

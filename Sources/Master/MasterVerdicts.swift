@@ -90,7 +90,7 @@ extension MasterCore {
         watches[index].releasedAt = nil
     }
 
-    private func livesAnotherCenter(than index: Int) -> Bool {
+    func livesAnotherCenter(than index: Int) -> Bool {
         watches.indices.contains {
             $0 != index && watches[$0].node.role == .center && watches[$0].health.state.lives
         }

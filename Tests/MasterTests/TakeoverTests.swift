@@ -115,7 +115,7 @@ import Testing
         var bench = MasterBench(centers: names)
         bench.run(until: .seconds(20))
         bench.owners = names.prefix(6).map { Self.owner(MasterBench.identity($0, "k0"), 2) }
-        bench.run(until: .milliseconds(25_500))
+        bench.run(until: .milliseconds(22_800))
         let last = try #require(bench.pings.last { $0.order.node == "center-7" })
         #expect(last.order.takeovers.map(\.node) == Array(names.prefix(4)))
     }
@@ -301,6 +301,27 @@ import Testing
         #expect(told.order.takeovers == [TakeoverNotice(node: "center-c", incarnation: "k9", leader: 5)])
         let leads = try #require(bench.firstTime { if case .standingChanged(.leading) = $0 { true } else { false } })
         #expect(told.at - leads <= .milliseconds(1))
+    }
+
+    /// Both masters and a center died; the master that comes back never heard that center, the store did.
+    @Test func aCenterThatDiedWhileNoMasterWatchedIsFencedByTheStoresWord() throws {
+        var bench = MasterBench(centers: ["center-a", "center-b"])
+        bench.nodes["center-a"]?.behaviour = .silent
+        bench.owners = [Self.owner(Self.dead, 3, fenced: false, heard: .seconds(-1))]
+        bench.run(until: .milliseconds(1_900))
+        #expect(bench.fenced.isEmpty, "its heartbeats are not missing for long enough")
+        bench.run(until: .milliseconds(4_500))
+        #expect(bench.fenced == [Self.dead])
+        let told = try #require(bench.pings.last { $0.order.node == "center-b" && !$0.order.takeovers.isEmpty })
+        #expect(told.order.takeovers.map(\.incarnation) == ["k1"])
+    }
+
+    @Test func theOnlyCenterIsNotFencedByTheStoresWord() {
+        var bench = MasterBench(centers: ["center-a"])
+        bench.nodes["center-a"]?.behaviour = .silent
+        bench.owners = [Self.owner(Self.dead, 3, fenced: false, heard: .seconds(-1))]
+        bench.run(until: .seconds(30))
+        #expect(bench.fenced.isEmpty)
     }
 
     @Test func whoStopsLeadingForgetsItsTakeovers() {
