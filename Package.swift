@@ -123,7 +123,10 @@ let tests: [Target] = [
         name: "CenterTests",
         dependencies: [
             "Center", "Banking", "Media", "Menu", "Primitives", "Routing", "SDP", "SIP", "Session", "Speech", "Store",
+            "HTTPKit", "NodeRuntime", "Profiles", "Telemetry", logging,
         ]),
+    .testTarget(name: "NodeRuntimeTests", dependencies: ["NodeRuntime", "Banking"]),
+    .testTarget(name: "TandemTests", dependencies: ["tandem", argumentParser]),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
     .testTarget(
         name: "MasterTests",
