@@ -33,6 +33,8 @@ from scenarios import derived  # noqa: E402
 
 NODES = ("access-1", "master-a", "master-b", "center-a", "center-b", "center-c")
 PROMISE = 1.5
+FIRST_RESPONSE = 0.25  # seconds; who waited longer for its answer may have been tried at two centers
+LEARNS = 1.5  # seconds in which a center that reaches the store learns there that it is fenced
 
 
 def main():
@@ -41,6 +43,7 @@ def main():
     parser.add_argument("--seed", type=int)
     parser.add_argument("--rate", type=float, default=3, help="new listening calls a second")
     parser.add_argument("--payers", type=int, default=6, help="customers who transfer at the same time")
+    parser.add_argument("--bulk", type=float, default=2, help="new calls a second of `tandem callers` besides; 0: none")
     parser.add_argument("--loopback", action="store_true", help="no network namespaces")
     parser.add_argument("--keep", action="store_true", help="keep logs and state also when all is well")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
@@ -61,6 +64,7 @@ def main():
         # This process's phones live on the callers' host.
         command = ["ip", "netns", "exec", wires.name("callers"), sys.executable, __file__, "--inside", wires.prefix,
                    f"--seconds={options.seconds}", f"--seed={options.seed}", f"--rate={options.rate}", f"--payers={options.payers}",
+                   f"--bulk={options.bulk}",
                    *(["--keep"] if options.keep else [])]
         return subprocess.run(command).returncode
     except KeyboardInterrupt:
@@ -102,6 +106,7 @@ class Chaos:
         self.ip = wires.addresses["callers"] if wires else "127.0.0.1"
         self.faults, self.starved = [], []
         self.apis = []
+        self.bulk, self.tried_twice = set(), set()
 
     def start(self):
         hosts = self.hosts
@@ -159,6 +164,7 @@ class Chaos:
         self.listeners = Listeners(access, self.ip, self.options.rate, self.options.seed)
         self.payments = Payments(self.hosts, LiveCalls(list(self.apis)), access, self.ip, self.options.payers, pairs)
         ends = time.monotonic() + self.options.seconds
+        bulk = self.start_bulk(access)
         LOOP.let_pass(min(6, self.options.seconds / 3))
         broken = []
         while time.monotonic() < ends:
@@ -176,18 +182,58 @@ class Chaos:
             print(f"  {fault.at - (ends - self.options.seconds):6.1f} s  {fault.name}; {measured}", flush=True)
             if broken:
                 break
+        bulk_broken = self.judge_bulk(bulk)
         self.listeners.end()
         quiet = self.payments.end()
         LOOP.let_pass(2)
         broken += [] if quiet else ["customers are still on the line"]
         broken += self.judge_listeners()
+        broken += bulk_broken
         broken += self.judge_payments()
         broken += self.judge_bank()
         broken += self.judge_records()
         self.listeners.close()
         return broken
 
+    def start_bulk(self, access):
+        """`tandem callers`, whose calls all end a little after the last fault."""
+        if not self.options.bulk:
+            return None
+        hold = 15
+        calls = max(1, int(self.options.bulk * (self.options.seconds - 2)))
+        command = [str(system.TANDEM), "callers", "--to", f"{access[0]}:{access[1]}", "--line", "9664", "--calls", str(calls), "--rate",
+                   str(self.options.bulk), "--hold", str(hold), "--silence", str(PROMISE), "--from", self.ip, "--json"]
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
     # Judgements
+
+    def judge_bulk(self, process):
+        if process is None:
+            return []
+        try:
+            said, wrong = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            return ["tandem callers did not end"]
+        (self.hosts.folder / "callers.json").write_text(said)
+        try:
+            report = json.loads(said)
+        except ValueError:
+            return [f"tandem callers: {wrong.strip()[:200]}"]
+        gaps = [row["gap_ms"] / 1000 for row in report["callers"] if row["moves"] and row.get("gap_ms") is not None]
+        print(f"tandem callers: {report['calls']} placed, {report['answered']} answered, {report['dropped']} dropped, {report['moved']} moved; "
+              f"their gaps: p50 {percentile(gaps, 50):.3f} s, p99 {percentile(gaps, 99):.3f} s, max {max(gaps, default=0):.3f} s")
+        self.bulk = {f"caller-{row['caller']}" for row in report["callers"] if row.get("status") == "200"}
+        self.tried_twice |= {f"caller-{row['caller']}" for row in report["callers"] if (row.get("answer_ms") or 0) >= FIRST_RESPONSE * 1000}
+        dropped = [row["detail"] for row in report["callers"] if row["end"] == "dropped" and row["detail"] != "481 to our BYE"]
+        broken = [f"{report['failed']} calls of tandem callers failed: {report['by_status']}"] if report["failed"] else []
+        broken += [f"{len(dropped)} calls of tandem callers were dropped: {dropped[:3]}"] if dropped else []
+        worst = max([row["gap_ms"] / 1000 for row in report["callers"] if row.get("gap_ms") is not None], default=0)
+        starved = any(fault.measured.starved for fault in self.faults)
+        if report["silent"] and (worst > 5 or not starved):
+            broken.append(f"{report['silent']} calls of tandem callers had no audio for more than {PROMISE} s (worst {worst:.2f} s)")
+        return broken
 
     def judge_listeners(self):
         calls = self.listeners.calls
@@ -196,13 +242,16 @@ class Chaos:
         dropped = [call for call in answered if call.ended_by == "them"]
         kept = [call for call in answered if call.ended_by != "them"]
         unheard = [call for call in kept if not call.final_requests or not call.final_requests[-1].final
-                   or call.final_requests[-1].final.status != 200]
+                   or call.final_requests[-1].final.status not in (200, 481)]
+        # RFC 3261 §15.1.1 takes 481 for the end, too: the BYE fell into the gap, and its copy found the call ended. Its record tells.
+        gone = sum(bool(call.final_requests and call.final_requests[-1].final and call.final_requests[-1].final.status == 481) for call in kept)
         moved = [call for call in kept if call.moves and getattr(call, "gap", None) is not None]
         gaps = [call.gap for call in moved]
         still = [call.gap for call in kept if not call.moves and getattr(call, "gap", None) is not None]
-        late = sum(len(call.heard.late) for call in kept if getattr(call, "heard", None))
+        late = [moment for call in kept if getattr(call, "heard", None) for moment in self.out_of_turn(call.heard)]
         problems = [problem for call in calls for problem in call.problems]
-        print(f"calls: {len(calls)} placed, {len(answered)} answered, {len(kept)} kept, {len(moved)} moved, {len(dropped)} dropped")
+        print(f"calls: {len(calls)} placed, {len(answered)} answered, {len(kept)} kept, {len(moved)} moved, {len(dropped)} dropped"
+              + (f", {gone} whose BYE got 481" if gone else ""))
         print(f"gaps of the moved: p50 {percentile(gaps, 50):.3f} s, p99 {percentile(gaps, 99):.3f} s, max {max(gaps, default=0):.3f} s; "
               f"of the others: max {max(still, default=0):.3f} s")
         broken = []
@@ -218,10 +267,20 @@ class Chaos:
         elif slow:
             print(f"{len(slow)} callers heard nothing for more than {PROMISE} s, at times when the machine was starved")
         if late:
-            broken.append(f"{late} packets of a former center after the present one spoke")
+            broken.append(f"{len(late)} packets of a former center after the present one spoke")
         if problems:
             broken.append(f"wrong requests: {problems[:3]}")
         return broken
+
+    def out_of_turn(self, meter):
+        """Packets of a former center that it had no business to send. One that is cut off from masters and access, but not from
+        callers and store, learns there that it is fenced: until then both speak."""
+        cuts = [fault for fault in self.faults if isinstance(fault, faults.Cut)]
+        changes = [change for change, _ in meter.changes]
+        for moment, _ in meter.late:
+            change = max((one for one in changes if one <= moment), default=moment)
+            if moment - change > LEARNS or not any(cut.civil <= change <= cut.civil + cut.seconds + 1 for cut in cuts):
+                yield moment
 
     def was_starved(self, slow):
         """Every one of these gaps fell into a time when the machine was short of processors; beyond 5 s that is no excuse."""
@@ -270,6 +329,10 @@ class Chaos:
 
     def judge_records(self):
         answered = {call.user for call in self.listeners.calls if call.answered_at}
+        self.tried_twice |= {call.user for call in self.listeners.calls if (call.answer_delay or 0) >= FIRST_RESPONSE}
+        self.tried_twice |= {attempt.user for attempt in self.payments.attempts
+                             if attempt.call and (attempt.call.answer_delay or 0) >= FIRST_RESPONSE}
+        answered |= self.bulk
         answered |= {attempt.user for attempt in self.payments.attempts if attempt.call and attempt.call.answered_at}
         found, before = {}, ""
 
@@ -294,7 +357,8 @@ class Chaos:
         # An attempt at a center that died before its answer arrived has a record of its own, with nobody answered.
         found = {user: [row for row in rows if row["answered"]] for user, rows in found.items()}
         missing = sorted(user for user in answered if not found.get(user))
-        twice = sorted(user for user in answered if len({row["id"] for row in found.get(user, [])}) > 1)
+        # A 200 that was cut off on its way makes access try the next center: the former attempt is a session of its own.
+        twice = sorted(user for user in answered - self.tried_twice if len({row["id"] for row in found.get(user, [])}) > 1)
         lost = sorted(user for user in answered if any(row["end"] == "lost" for row in found.get(user, [])))
         takeovers = sum(row["takeovers"] for rows in found.values() for row in rows)
         print(f"records: {len(answered)} sessions answered, {len(answered) - len(missing)} with a CDR, {takeovers} takeovers, {len(lost)} lost")

@@ -77,6 +77,7 @@ def survive(test, frozen):
     moved, stayed = crowd.of(victim), crowd.of(survivor)
     expect(len(moved) >= CALLS * 0.4 and len(stayed) >= CALLS * 0.4, f"{len(moved)} and {len(stayed)} calls on the centers")
     before = test.system.metrics("center-b")
+    places = positions(test, moved)
     LOOP.let_pass(1)
     crowd.restart_meters()
     verdicts = Verdicts()
@@ -95,6 +96,12 @@ def survive(test, frozen):
                 expect(late == 0, f"it sent {late} RTP packets for the old calls")
                 expect(not requests.seen, f"it sent {len(requests.seen)} requests: {requests.seen[:3]}")
         judge_crowd(test, crowd, moved, stayed, death, verdicts)
+        with verdicts.about("positions"):
+            after = positions(test, moved)
+            kept = sum(after.get(user) == place for user, place in places.items())
+            test.note(f"positions kept: {kept} of {len(places)}")
+            expect(kept == len(moved) == len(places), f"{kept} of {len(moved)} callers are where they were: "
+                   f"{[(places[user], after.get(user)) for user in places if after.get(user) != places[user]][:3]}")
         sample = moved[len(moved) // 2]
         with verdicts.about("API"):
             story = next(call for call in test.api.get("/api/v1/calls") if number_of(call["from"]) == sample.user)
@@ -110,6 +117,13 @@ def survive(test, frozen):
         with verdicts.about("new calls"):
             test.phone().dial(test.system.endpoint("access-1")).hang_up()
     verdicts.judge()
+
+
+def positions(test, calls):
+    """{calling number: line, menu state, language and login} as the API has them."""
+    users = {call.user for call in calls}
+    return {number_of(call["from"]): (call["line"], call["state"], call["language"], call["authenticated"])
+            for call in test.api.get("/api/v1/calls") if number_of(call["from"]) in users}
 
 
 class Requests:

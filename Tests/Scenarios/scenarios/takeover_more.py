@@ -4,7 +4,7 @@ import signal
 import time
 
 from lib.crowd import Crowd, number_of, percentile, records
-from lib.death import PROMISE, Verdicts, death_of, expect_no_late, in_time, land, restore, timed
+from lib.death import PROMISE, Verdicts, death_of, expect_no_late, in_time, land, leader, restore, timed
 from lib.ear import Ear
 from lib.loop import LOOP, Failure, eventually, expect, wait_for
 from lib.scenario import scenario
@@ -182,6 +182,7 @@ def what_does_not_fit_is_lost_with_an_alarm(test):
                               lambda: f"six CDRs that say lost ({len(records_of_lost(test, ten))} do)")
             expect({number_of(row["from"]) for row in lost} == {call.user for call in ten[4:]}, f"{len(lost)} are lost")
         with verdicts.about("alarm"):
+            test.api.port = test.system.http(eventually(lambda: leader(test), 5, "leading master"))[1]
             eventually(lambda: any(alarm["code"] == "calls-lost" for alarm in test.api.get("/api/v1/alarms")), 5,
                        lambda: f"alarm calls-lost ({test.api.get('/api/v1/alarms')})")
         with verdicts.about("those who fit"):
