@@ -67,4 +67,13 @@ import Testing
         stage.advance(by: .milliseconds(301))
         #expect(try stage.last(to: .centerA, "OPTIONS").first(.tandemNode) == "center-a;incarnation=k1")
     }
+
+    @Test func everyDeadCenterIsNamed() throws {
+        var stage = try AccessStage()
+        var both = [RouteEntry.centerA, .centerB]
+        for index in both.indices { both[index].state = .down }
+        stage.tell(.table(Known.table(2, both)))
+        #expect(stage.core.report.down == ["center-a", "center-b"])
+        #expect(stage.core.report.hasRoute == false)
+    }
 }

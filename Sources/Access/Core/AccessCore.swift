@@ -94,14 +94,16 @@ public struct AccessCore: Sendable {
     public var table: RouteTable? { chooser.table }
 
     public var report: AccessReport {
-        AccessReport(
+        let centers = chooser.table?.centers ?? []
+        let suspected = centers.filter { entry in
+            entry.sip.first.flatMap { chooser.center(at: $0) }.map { chooser.isSuspected($0) } ?? false
+        }.map(\.name)
+        return AccessReport(
             counters: counters, openRequests: forwards.openCount,
             transactions: transactions.serverCount + transactions.clientCount,
             transactionLimit: settings.transactionLimit, hasRoute: chooser.hasRoute, isDraining: refusesNewCalls,
-            table: chooser.table.map { "\($0.storeID):\($0.leaderEpoch):\($0.generation)" },
-            suspected: (chooser.table?.centers ?? []).filter { entry in
-                entry.sip.first.flatMap { chooser.center(at: $0) }.map { chooser.isSuspected($0) } ?? false
-            }.map(\.name))
+            table: chooser.table.map { "\($0.storeID):\($0.leaderEpoch):\($0.generation)" }, suspected: suspected,
+            down: centers.filter { $0.state == .down && !suspected.contains($0.name) }.map(\.name))
     }
 
     /// How long callers waited for their answers since this was asked last.

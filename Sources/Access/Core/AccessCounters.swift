@@ -94,4 +94,6 @@ public struct AccessReport: Sendable {
     public var table: String?
     /// Centers that this node by itself leaves out.
     public var suspected: [String]
+    /// Centers that the table in use holds for dead, and that this node does not suspect besides.
+    public var down: [String]
 }

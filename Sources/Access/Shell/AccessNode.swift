@@ -140,6 +140,8 @@ public final class AccessNode: RunningNode {
             health.degraded.append("no center takes calls")
         }
         for center in report.suspected { health.degraded.append("\(center) does not answer and is left out") }
+        for center in report.down { health.degraded.append("\(center) is down by the masters' table") }
+        if report.isDraining { health.degraded.append("takes no new calls") }
         if !masters.isHeard {
             health.degraded.append("no master answers; table \(report.table ?? "none") stays in use")
         }
