@@ -35,7 +35,9 @@ struct MasterAPI: Sendable {
         // Until seat centers register here nobody waits and nobody answers.
         routes.get(Self.prefix + "/seats", token: token) { _ in try .json([String]()) }
         routes.get(Self.prefix + "/queues", token: token) { _ in try .json([String]()) }
-        routes.get(Self.prefix + "/alarms", token: token) { _ in try .json(desk.alarms.alarms) }
+        routes.get(Self.prefix + "/alarms", token: token) { request in
+            try .json(await alarms(request))
+        }
         routes.get(Self.prefix + "/events", token: token) { _ in try await events() }
         for (word, state) in Self.orders {
             routes.post(Self.prefix + "/nodes/{name}/\(word)", token: token) { request in
@@ -80,6 +82,20 @@ struct MasterAPI: Sendable {
         if reply == .notFound { throw .notFound("before: there is no such call record") }
         guard case .callRecords(let records) = reply else { throw failure(reply) }
         return records
+    }
+
+    /// What the leader raised holds at every master: it alone sees what becomes of fences and takeovers.
+    private func alarms(_ request: WebRequest) async -> [Alarm] {
+        let own = desk.alarms.alarms
+        guard request.header(Self.forwarded) == nil, case .standby(let leader?)? = await desk.report()?.standing,
+            let endpoint = desk.peers[leader.name],
+            let answer = try? await client.send(
+                "GET", to: endpoint, path: Self.prefix + "/alarms", token: token, body: [],
+                headers: [(Self.forwarded, desk.identity.name)], within: .milliseconds(500)),
+            answer.status == 200, let raised = try? WebJSON.decode([Alarm].self, from: answer.body)
+        else { return own }
+        let mine = own.filter { alarm in !raised.contains { $0.code == alarm.code && $0.node == alarm.node } }
+        return (raised + mine).sorted { $0.since < $1.since }
     }
 
     /// What holds now comes first, so that a listener needs nothing else.

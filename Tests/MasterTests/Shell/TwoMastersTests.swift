@@ -63,6 +63,17 @@ import Testing
         }
     }
 
+    /// CONTRACT, API: "at any master: reads are answered".
+    @Test func theLeadersAlarmsAreInTheStandbysAnswer() async throws {
+        try await withTwo { first, second in
+            first.node.desk.alarms.raise(.callsLost, .critical, node: "center-a", "6 calls of center-a were lost")
+            second.node.desk.alarms.raise(.storeAway, .critical, "seen here only")
+            let alarms = try await second.get("/api/v1/alarms").decode([Alarm].self)
+            #expect(alarms.contains { $0.code == .callsLost && $0.node == "center-a" })
+            #expect(alarms.contains { $0.code == .storeAway && $0.message == "seen here only" })
+        }
+    }
+
     @Test func aMasterSaysWhatLooksDeadFromThere() async throws {
         try await withTwo { first, _ in
             first.centers[1].set { $0.isSilent = true }
