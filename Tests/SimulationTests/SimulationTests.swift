@@ -93,8 +93,11 @@ func small(_ seed: UInt64, fault: Fault? = nil, only kinds: [String]? = nil) -> 
         let library = try #require(shipped)
         for seed in 1...6 as ClosedRange<UInt64> {
             var settings = small(seed, fault: fault)
-            // A death has to hit one caller in the few milliseconds of a transfer.
-            if fault == .freshOperationID { settings.phones = 16 }
+            if fault == .freshOperationID {
+                // A death has to hit one caller in the few milliseconds of a transfer.
+                settings.phones = 14
+                settings.callingTime = .seconds(60)
+            }
             let report = Simulation.run(settings, library: library)
             guard let violation = report.violation else { continue }
             #expect(violation.invariant == fault.breaks, "seed \(seed): \(violation.detail)")

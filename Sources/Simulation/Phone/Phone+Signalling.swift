@@ -181,7 +181,8 @@ extension Phone {
     private mutating func answerINVITE(_ request: Message, _ cseq: Int, from source: Endpoint, _ at: Int) -> [UInt8] {
         if calls[at].requests.contains(where: { $0.method == "INVITE" && !$0.isDone }) {
             // "A UAS that receives an INVITE on a dialog while an INVITE it had sent on that dialog is in progress MUST
-            // return a 491".
+            // return a 491". The description was seen all the same.
+            calls[at].refusedVersion = RemoteDescription(of: request)?.version
             return response(to: request, 491, "Request Pending", at: at)
         }
         guard calls[at].unacknowledged == nil || calls[at].unacknowledged.map({ $0.cseq < cseq }) ?? true else {
@@ -210,13 +211,19 @@ extension Phone {
                 tell(.brokenRule("o= was \(old.origin), is \(new.origin)"), at)
             } else if new.rest == old.rest ? new.version != old.version : new.version != old.version + 1 {
                 let change = new.rest == old.rest ? "unchanged" : "changed"
+                if new.version == calls[at].refusedVersion.map({ $0 + 1 }) { return accept(new, at) }
                 tell(
                     .version(
                         "the version in o= was \(old.version), is \(new.version), \(change)",
                         isForward: new.version > old.version), at)
             }
         }
+        accept(new, at)
+    }
+
+    private mutating func accept(_ new: RemoteDescription, _ at: Int) {
         calls[at].remoteDescription = new
+        calls[at].refusedVersion = nil
         guard let audio = new.audio else { return }
         if let old = calls[at].remoteRTP, old != audio { calls[at].movedAt = now }
         calls[at].remoteRTP = audio

@@ -55,6 +55,8 @@ struct PhoneCall: Sendable {
     var strangeSource: Endpoint?
     /// The center's description as it came last.
     var remoteDescription: RemoteDescription?
+    /// Version of an offer that came at the wrong time.
+    var refusedVersion: Int?
     /// CSeq number of the center's last request (RFC 3261 §12.2.2).
     var remoteCSeq = 0
     /// Counts when sound began or ceased.

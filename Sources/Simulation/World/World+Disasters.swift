@@ -130,7 +130,7 @@ extension World {
         else { return }
         awaitsTransfer = false
         let hostGone = Bool.random(using: &random)
-        let delay = Duration.microseconds(Int.random(in: 0...45_000, using: &random)) + network.media
+        let delay = Duration.microseconds(Int.random(in: 0...25_000, using: &random)) + network.media
         events.schedule(.disaster(.kill(.center(index), hostGone: hostGone)), at: now + delay)
         events.schedule(.disaster(.restart(.center(index))), at: later(4_000...20_000))
     }

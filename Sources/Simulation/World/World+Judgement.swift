@@ -17,6 +17,8 @@ extension World {
         case .unanswered("INVITE", let began):
             // The 200 was lost, and the center that repeats it until its ACK comes is dead: only a takeover can mend that.
             if calls[call].isDisturbed, troubles.any(from: began + .seconds(-1), to: now) { return }
+            // A set-up that access was in the middle of has to be dialed again.
+            if troubles.any(of: [.access], from: began + .seconds(-1), to: began + .seconds(8)) { return }
             broken(.answers, "an INVITE had no final answer in \(Phone.limit)", call: call)
         case .unanswered(let method, let began):
             // A dead center may leave other requests to the caller's own time-out (RFC 4320 §4.2).
@@ -28,6 +30,10 @@ extension World {
         case .version(let detail, let isForward):
             // A center that died before its re-INVITE got through has used a version that the phone never saw.
             if isForward, sessions.claims(of: call) > 1 || calls[call].isDisturbed { return }
+            // What was agreed since the last checkpoint that got through is unknown to whoever goes on from it.
+            if sessions.claims(of: call) > 0, troubles.any(of: [.store, .cut], from: now + .seconds(-20), to: now) {
+                return
+            }
             broken(.rules, detail, call: call)
         case .outOfOrder(let detail):
             // A center that is cut off goes on for a moment beside the one that took over; the phone refuses it.
@@ -75,8 +81,15 @@ extension World {
         guard let at = phones[phone].index(of: call), !phones[phone].calls[at].hasHeardGoodbye,
             let answered = calls[call].answeredAt
         else { return }
-        if now - answered >= CenterNode.longestCall - .seconds(1) { return }
+        // Another center counts the time from the first answer by its own clock.
+        if now - answered >= CenterNode.longestCall - .seconds(1) - clockDifference { return }
         broken(.callsLast, "the center hung up after \(now - answered) and said no goodbye", call: call)
+    }
+
+    /// How much the clocks of two centers differ at most.
+    private var clockDifference: Duration {
+        let offsets = centers.map(\.process.wallOffset)
+        return (offsets.max() ?? .zero) - (offsets.min() ?? .zero)
     }
 
     private mutating func ended(_ call: Int) {
@@ -129,7 +142,7 @@ extension World {
         report.records += 1
         let call = sessions.call(of: record.id)
         note("record: \(record.end?.rawValue ?? "none") by \(ownership.node)", call: call)
-        if record.end == .lost { report.lost += 1 }
+        if record.end == .lost, call != nil { report.lost += 1 }
         guard let call, record.end == .lost || record.end == .operator else { return }
         if masters.contains(where: { $0.identity == ownership.node }) { return judgeLoss(call) }
         guard holds(ownership.node, call) else { return }
