@@ -137,8 +137,8 @@ extension Phone {
     private mutating func confirm(_ names: [String], _ language: String, _ at: Int) -> String? {
         if calls[at].reading == nil {
             guard case .transfer(let transfer, let confirms)? = calls[at].agenda.first else {
-                tell(.wrongAudio("a read-back that nobody asked for"), at)
-                return nil
+                tell(.oldReadBack, at)
+                return "2"
             }
             calls[at].agenda.removeFirst()
             calls[at].reading = (transfer, confirms)
@@ -185,14 +185,15 @@ extension Phone {
 
     mutating func pressNext(_ at: Int) {
         guard !calls[at].keys.isEmpty, let remote = calls[at].remoteRTP, let peer = calls[at].peer else { return }
+        guard !calls[at].errand.pressesByINFO || !calls[at].infoInFlight else { return }
         let key = calls[at].keys.removeFirst()
         calls[at].question?.hasReplied = true
         guard calls[at].errand.pressesByINFO else {
             outputs.append(.press(key, from: calls[at].rtp, to: remote))
             return pressLater(at)
         }
-        guard !calls[at].infoInFlight else { return }
         calls[at].infoInFlight = true
+        calls[at].infoSentAt = now
         calls[at].cseq += 1
         // The next key waits for the answer, or the keys could change places.
         send(

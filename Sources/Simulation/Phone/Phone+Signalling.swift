@@ -18,6 +18,8 @@ extension Phone {
         switch method {
         case "INFO":
             calls[at].infoInFlight = false
+            // Who has waited for so long for a key does not type on: the entry is over for the center by now.
+            if now - calls[at].infoSentAt > .seconds(3) { calls[at].keys = [] }
             if status == 200 { pressLater(at) }
         case "BYE", "CANCEL": break
         default: break

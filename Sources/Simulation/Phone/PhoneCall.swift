@@ -80,6 +80,7 @@ struct PhoneCall: Sendable {
     /// Confirmed with 1 and no answer heard yet.
     var pending: Transfer?
     var infoInFlight = false
+    var infoSentAt = MonotonicTime.zero
     /// The order that is being read back.
     var reading: (transfer: Transfer, confirms: Bool)?
 
@@ -130,6 +131,8 @@ enum PhoneNews {
     case toldNot(Transfer)
     case toldUnknown(Transfer)
     case wrongAudio(String)
+    /// A read-back of an order that was settled, or never given.
+    case oldReadBack
     /// From an address that was not signalled.
     case strangeSource(String)
     case unexpected(String)

@@ -98,9 +98,13 @@ extension World {
 
     /// The first words of the new center: the question that was open when the old one was lost.
     private mutating func resumed(_ names: [String], _ source: Endpoint, _ call: Int) {
-        guard let expectation = calls[call].hearing.expectation, expectation.isHeardAgain,
-            Places.node(at: source) != .center(expectation.center)
-        else { return }
+        guard let expectation = calls[call].hearing.expectation else { return }
+        // The last words of the lost center were still on their way.
+        if Places.node(at: source) == .center(expectation.center) {
+            calls[call].hearing.expectation?.question = nil
+            return
+        }
+        guard expectation.isHeardAgain else { return }
         calls[call].hearing.expectation?.question = nil
         guard let question = expectation.question else { return }
         report.positionsKept += 1

@@ -53,6 +53,10 @@ extension World {
         case .strangeSource(let detail):
             // A center that access gave up for its silence may speak until access has ended its late answer.
             if !calls[call].isDisturbed { broken(.rightAudio, detail, call: call) }
+        case .oldReadBack:
+            // What was settled with a center that the store heard no more is open again at the next one.
+            if troubles.any(of: [.store, .cut], from: now + .seconds(-20), to: now) { return }
+            broken(.rightAudio, "a read-back that nobody asked for", call: call)
         case .wrongAudio(let detail): broken(.rightAudio, detail, call: call)
         case .unexpected(let detail): broken(.answers, detail, call: call)
         }
