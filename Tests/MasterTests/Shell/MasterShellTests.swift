@@ -93,6 +93,7 @@ import Testing
             let listener = Task {
                 for try await event in fixture.events() { events.add(event.name ?? "") }
             }
+            try await eventually("a listener hears what holds") { events.all.contains("node") }
             await fixture.centers[0].kill()
             try await eventually("the survivor is told") {
                 fixture.centers[1].state.takeovers
