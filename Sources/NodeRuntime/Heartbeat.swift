@@ -3,7 +3,7 @@ import Store
 import Synchronization
 
 /// Registers a node and tells the store once a second that it lives. When the others hold this incarnation for dead,
-/// the node is told so and goes on as a new one (DESIGN.md, Death of a center, 5).
+/// the node is told so and goes on as a new one (TAKEOVER.md, The old owner).
 public final class Heartbeat: Sendable {
     private let task: Task<Void, Never>
     private let registered: CurrentRegistration

@@ -120,7 +120,7 @@ import Testing
         #expect(bench.callCount == 1)
     }
 
-    /// DESIGN.md, Death of a center, 5.
+    /// TAKEOVER.md, The old owner.
     @Test func callOfAnotherOwnerIsDroppedWithoutBYEAndRecord() throws {
         let bench = try CenterBench()
         _ = try logIn(bench)

@@ -26,7 +26,7 @@ import Testing
         #expect(!bench.notes.contains { if case .unprotected = $0 { true } else { false } })
     }
 
-    /// RFC 3261 §13.3.1.4 and DESIGN.md, A call: what a 200 must say.
+    /// RFC 3261 §13.3.1.4: what a 200 must say.
     @Test func answerHoldsDescriptionTagAndContact() throws {
         let bench = try CenterBench()
         try Phone(bench).invite()

@@ -20,7 +20,7 @@ import Testing
         return (cluster, phone, try cluster["b"])
     }
 
-    /// DESIGN.md: "a maximum duration always does" end a call; it counts from the first answer.
+    /// TAKEOVER.md, Signalling: "a maximum duration always does" end a call; it counts from the first answer.
     @Test func longestCallCountsFromTheFirstAnswer() throws {
         let (cluster, phone, bench) = try moved(after: .seconds(20)) {
             $0.longestCall = .seconds(30)

@@ -184,7 +184,7 @@ public struct CenterCore: Sendable {
     }
 
     /// This incarnation is dead to the others: its calls are theirs now, and new ones have to wait for the new
-    /// incarnation (DESIGN.md, Death of a center, 5).
+    /// incarnation (TAKEOVER.md, The old owner).
     mutating func findFenced() {
         guard !isFenced else { return }
         isFenced = true
