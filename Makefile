@@ -13,7 +13,7 @@ SECONDS_ := $(SECONDS)
 endif
 TANDEM   := .build/release/tandem
 
-.PHONY: help run test deps deps-test build build-debug unit menus scenarios lint bench simulate chaos fuzz conformance sanitize
+.PHONY: help run test deps deps-test build build-debug unit menus simulated scenarios lint bench simulate chaos fuzz conformance sanitize
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-22s %s\n", $$1, $$2}' Makefile
@@ -21,7 +21,7 @@ help: ## this list
 run: deps build ## fresh machine to running system: install, build, start everything on loopback
 	@exec $(TANDEM) up --profiles $(PROFILES) --state $(STATE)
 
-test: deps deps-test build unit menus scenarios ## fresh machine to tested: everything that needs nothing outside this machine
+test: deps deps-test build unit menus simulated scenarios ## fresh machine to tested: everything that needs nothing outside this machine
 	@tools/summary
 
 deps: ## install the Debian packages that building and running need, and name what is missing
@@ -41,6 +41,9 @@ unit: build-debug ## unit, table, property and contract tests
 
 menus: build ## the test scripts beside the shipped menus
 	@tools/step menus tools/menu-tests $(TANDEM)
+
+simulated: build ## twenty seeds of the simulation
+	@tools/step simulated .build/release/tandem-simulate --seed 1 --runs 20 --seconds 150
 
 scenarios: build ## SIPp and test phones against real processes, with real kills
 	@tools/step scenarios python3 Tests/Scenarios/run.py

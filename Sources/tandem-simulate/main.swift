@@ -56,14 +56,12 @@ struct Simulate: ParsableCommand {
             print(
                 "again with: tandem-simulate --seed \(settings.seed) --runs 1 --phones \(phones) --seconds \(seconds)"
                     + (fault.map { " --fault \($0.rawValue)" } ?? ""))
+            print("\(run) passed, 1 failed")
             throw ExitCode(1)
         }
         total.printOut(wall: Date().timeIntervalSince(began))
-        guard failures == 0 else {
-            print("\(runs - failures) passed, \(failures) failed")
-            throw ExitCode(1)
-        }
-        print("passed, seeds \(first) to \(first &+ UInt64(max(1, runs)) - 1)")
+        print("seeds \(first) to \(first &+ UInt64(max(1, runs)) - 1): \(runs - failures) passed, \(failures) failed")
+        guard failures == 0 else { throw ExitCode(1) }
     }
 }
 

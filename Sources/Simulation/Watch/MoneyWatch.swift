@@ -47,7 +47,12 @@ struct MoneyWatch {
         }
     }
 
-    mutating func confirm(_ transfer: Transfer) { confirmed.insert(transfer) }
+    /// Who confirms again, after hearing the read-back again, means it again.
+    mutating func confirm(_ transfer: Transfer) {
+        confirmed.insert(transfer)
+        deniedTo[transfer] = nil
+    }
+
     mutating func deny(_ transfer: Transfer, call: Int) { deniedTo[transfer] = call }
 
     /// The store moved money, it says.
