@@ -87,6 +87,50 @@ import Testing
         #expect(bench.records.map(\.end) == [.limit])
     }
 
+    /// §13.3.1.4: "the dialog is confirmed, but the session SHOULD be terminated"; not while the caller is heard.
+    @Test(arguments: ["audio", "digit", "OPTIONS"])
+    func heardCallerNeedsNoACK(_ sign: String) throws {
+        let bench = try CenterBench()
+        let phone = Phone(bench)
+        phone.line = "9664"
+        try phone.invite()
+        switch sign {
+        case "audio":
+            let source = try #require(Endpoint("192.0.2.5:4000"))
+            bench.handle(.media(try #require(bench.lastCall), .latched(source)))
+        case "digit": try bench.press("1")
+        default: try phone.request(sign)
+        }
+        bench.advance(by: .seconds(40))
+        #expect(bench.callCount == 1)
+        #expect(bench.requestsSent(.bye).isEmpty)
+        #expect(bench.responses(200, to: .invite).count > 8, "it is repeated to its limit")
+        #expect(bench.call?.phase == .established)
+        #expect(bench.checkpoints.last?.checkpoint.dialogs.first?.invite.acknowledged == true)
+        try phone.hangUp()
+        #expect(bench.records.map(\.end) == [.caller])
+    }
+
+    /// Our offer was in the 200: without the answer in the ACK there is nothing to hear.
+    @Test func missingAnswerInTheACKEndsTheCallAllTheSame() throws {
+        let bench = try CenterBench()
+        let phone = try Phone(bench).invite("")
+        try phone.request("OPTIONS")
+        bench.advance(by: .seconds(40))
+        #expect(Set(bench.requestsSent(.bye).map(\.message.cseq.number)).count == 1)
+        #expect(bench.records.map(\.end) == [.lost])
+    }
+
+    /// The menu's end waits for the ACK, not for ever.
+    @Test func endThatWaitsForTheACKComesThoughTheCallerIsHeard() throws {
+        let bench = try CenterBench { $0.longestCall = .seconds(10) }
+        try Phone(bench).invite()
+        try bench.press("1")
+        bench.advance(by: .seconds(40))
+        #expect(Set(bench.requestsSent(.bye).map(\.message.cseq.number)).count == 1)
+        #expect(bench.records.map(\.end) == [.limit])
+    }
+
     @Test func longestCallIsEnded() throws {
         let bench = try CenterBench { $0.longestCall = .seconds(600) }
         let phone = Phone(bench)

@@ -75,6 +75,31 @@ import Testing
         #expect(cluster.store.records.map(\.end) == [.caller])
     }
 
+    /// The phone hung up at a center that stood still, and repeats its BYE at the next owner: an ordinary end.
+    @Test func byeAfterThePhones481Is200() throws {
+        let (cluster, phone, bench) = try moved()
+        try phone.answerInvite(481)
+        try phone.hangUp()
+        #expect(bench.responses(200, to: .bye).count == 1)
+        #expect(bench.responses(481).isEmpty)
+        #expect(!bench.requests.contains { if case .sessionsByCallID = $0 { true } else { false } })
+        #expect(bench.isIdle)
+        // RFC 3261 §17.1.2.2: Timer F ends its repetitions.
+        bench.advance(by: .seconds(32))
+        try phone.hangUp()
+        #expect(bench.responses(481, to: .bye).count == 1)
+        #expect(cluster.store.records.count == 1)
+    }
+
+    /// RFC 3261 §12.2.1.2.
+    @Test func byeAfterThe408OfThePhoneIs200() throws {
+        let (_, phone, bench) = try moved()
+        try phone.answerInvite(408)
+        try phone.hangUp()
+        #expect(bench.responses(200, to: .bye).count == 1)
+        #expect(bench.responses(481).isEmpty)
+    }
+
     /// "408 as `lost`", from the phone or by Timer B.
     @Test(arguments: [true, false])
     func phoneThatDoesNotAnswerEndsItAsLost(_ says: Bool) throws {

@@ -59,6 +59,8 @@ struct Call: Sendable {
     var negotiation: OfferAnswer
     var localRTP: Endpoint?
     var latched: Endpoint?
+    /// Audio or digits of the caller have come to this node.
+    var hearsAudio = false
     /// The caller's descriptions as they came and ours as they went, for the checkpoint.
     var remoteSDP = ""
     var localSDP = ""
@@ -124,6 +126,8 @@ struct Call: Sendable {
         var cseq: UInt32
         /// The 2xx carried an offer: its answer comes in the ACK (RFC 3261 §13.2.1).
         var awaitsAnswer: Bool
+        /// A request came inside the dialog meanwhile, whose tag the caller has from it.
+        var isHeard = false
     }
 
     var isAnswered: Bool { phase == .answered || phase == .established }

@@ -10,7 +10,7 @@ extension CenterCore {
         _ request: Message, _ id: ServerTransactionID, _ flow: Flow, in call: inout Call
     ) {
         switch call.dialog.receive(request) {
-        case .inOrder: break
+        case .inOrder: call.acceptance?.isHeard = true
         case .outOfOrder:
             // RFC 3261 §12.2.2: lower than the remote sequence number "MUST be rejected with a 500".
             return respond(to: id, of: request, flow, 500, reason: "CSeq Out Of Order", toTag: call.localTag)

@@ -53,11 +53,28 @@ extension CenterCore {
                 // "If the server retransmits the 2xx response for 64*T1 seconds without receiving an ACK, the dialog is
                 // confirmed, but the session SHOULD be terminated. This is accomplished with a BYE."
                 actions.append(.note(.retransmissionGaveUp))
+                if isHeard(call) { return goOnWithoutACK(&call) }
                 call.phase = .established
                 let ending = call.endingAtACK ?? (.lost, "no ACK")
                 hangUp(&call, ending.kind, ending.detail)
             }
         }
+    }
+
+    /// The caller has our 2xx, ACK or not: its audio comes, or it asks something inside the dialog. Where the answer to
+    /// our offer was to come in the ACK, there is nothing to talk by without it.
+    private func isHeard(_ call: Call) -> Bool {
+        guard let acceptance = call.acceptance, !acceptance.awaitsAnswer else { return false }
+        return call.hearsAudio || acceptance.isHeard
+    }
+
+    /// §13.3.1.4 says SHOULD, and there is a reason: a proxy on the way that was restarted between the 2xx and its ACK
+    /// has no transaction for the copies and drops them (RFC 6026 §7.2), so the phone never learns that its ACK was
+    /// lost, and its user, who hears and is heard, would be cut off after 64*T1.
+    private mutating func goOnWithoutACK(_ call: inout Call) {
+        note(.sip, "no ACK came, but the caller is heard", in: &call)
+        settleAcceptance(&call)
+        if !call.isOver { inviteAgain(&call) }
     }
 
     mutating func perform(_ steps: [ReliableProvisional.Action], in call: inout Call) {
@@ -100,6 +117,14 @@ extension CenterCore {
         end(&call, kind, detail)
     }
 
+    /// The caller's phone says 481: it hung up. Its BYE may be on its way, to a node that stood still, or be repeated.
+    mutating func endUnknown(_ call: inout Call) {
+        guard !call.isOver else { return }
+        parting.insert(
+            gone: call.dialog.id, until: now.monotonic + settings.timers.limit, now: now.monotonic)
+        end(&call, .caller, "the caller's phone knows no such call")
+    }
+
     /// The call is over: media and timers end, the record of its session is written, the handle names nothing any more.
     mutating func end(_ call: inout Call, _ kind: EndKind, _ detail: String) {
         guard !call.isOver else { return }
@@ -115,7 +140,7 @@ extension CenterCore {
     }
 
     /// The session is another node's, or this one is dead to the others: it goes on there, so no BYE and no record
-    /// (DESIGN.md, Death of a center, 5). An INVITE that is not answered yet may try another center.
+    /// (TAKEOVER.md, The old owner). An INVITE that is not answered yet may try another center.
     mutating func dropWithoutOwnership(_ call: inout Call) {
         guard !call.isOver else { return }
         actions.append(.note(.lostOwnership(call.session)))

@@ -69,13 +69,16 @@ extension CenterCore {
 
     mutating func hear(_ event: MediaEvent, in call: inout Call) {
         switch event {
-        case .digit(let digit): press(digit, in: &call)
+        case .digit(let digit):
+            call.hearsAudio = true
+            press(digit, in: &call)
         case .finishedPlaying(let id):
             guard let playback = call.playback, playback.id == id.rawValue else { return }
             call.playback = nil
             drive(.promptsFinished(playback.prompt), in: &call)
         case .stoppedByDigit: break
         case .latched(let endpoint):
+            call.hearsAudio = true
             guard call.latched != endpoint else { return }
             call.latched = endpoint
             call.isDirty = true

@@ -27,7 +27,9 @@ extension CenterCore {
                 return withCall(handle) { $0.receiveInDialog(request, id, flow, in: &$1) }
             }
             // Both sides hung up at once: to the caller's phone that is an ordinary end.
-            if request.method == .bye, parting.find(dialog) != nil { return respond(to: id, of: request, flow, 200) }
+            if request.method == .bye, parting.holds(dialog, now: now.monotonic) {
+                return respond(to: id, of: request, flow, 200)
+            }
             return findHolder(of: request, id, flow, dialog)
         }
         switch request.method {

@@ -142,7 +142,7 @@ extension CenterCore {
         case .again(let delay): schedule(.takeover, in: &call, after: delay)
         case .over(let kind):
             if status == 481 {
-                end(&call, kind, "the caller's phone knows no such call")
+                endUnknown(&call)
             } else {
                 hangUp(&call, kind, "the caller's phone was not reached: \(status)", awaitsACK: false)
             }

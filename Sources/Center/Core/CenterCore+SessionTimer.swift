@@ -88,7 +88,7 @@ extension CenterCore {
     /// terminate the dialog."
     private mutating func endIfGone(_ call: inout Call, _ status: Int) {
         switch status {
-        case 481: end(&call, .caller, "the caller's phone knows no such call")
+        case 481: endUnknown(&call)
         case 408: if !outlivesSilence(&call) { hangUp(&call, .lost, "the caller's phone does not answer") }
         default: break
         }
