@@ -244,14 +244,15 @@ class Chaos:
         unheard = [call for call in kept if not call.final_requests or not call.final_requests[-1].final
                    or call.final_requests[-1].final.status not in (200, 481)]
         # RFC 3261 §15.1.1 takes 481 for the end, too: the BYE fell into the gap, and its copy found the call ended. Its record tells.
-        gone = sum(bool(call.final_requests and call.final_requests[-1].final and call.final_requests[-1].final.status == 481) for call in kept)
+        gone = [call.user for call in kept
+                if call.final_requests and call.final_requests[-1].final and call.final_requests[-1].final.status == 481]
         moved = [call for call in kept if call.moves and getattr(call, "gap", None) is not None]
         gaps = [call.gap for call in moved]
         still = [call.gap for call in kept if not call.moves and getattr(call, "gap", None) is not None]
         late = [moment for call in kept if getattr(call, "heard", None) for moment in self.out_of_turn(call.heard)]
         problems = [problem for call in calls for problem in call.problems]
         print(f"calls: {len(calls)} placed, {len(answered)} answered, {len(kept)} kept, {len(moved)} moved, {len(dropped)} dropped"
-              + (f", {gone} whose BYE got 481" if gone else ""))
+              + (f", {len(gone)} whose BYE got 481: {gone[:5]}" if gone else ""))
         print(f"gaps of the moved: p50 {percentile(gaps, 50):.3f} s, p99 {percentile(gaps, 99):.3f} s, max {max(gaps, default=0):.3f} s; "
               f"of the others: max {max(still, default=0):.3f} s")
         broken = []
@@ -267,20 +268,35 @@ class Chaos:
         elif slow:
             print(f"{len(slow)} callers heard nothing for more than {PROMISE} s, at times when the machine was starved")
         if late:
-            broken.append(f"{len(late)} packets of a former center after the present one spoke")
+            broken.append(f"{len(late)} packets of a former center after the present one spoke: {self.explain(late)}")
         if problems:
             broken.append(f"wrong requests: {problems[:3]}")
         return broken
 
     def out_of_turn(self, meter):
         """Packets of a former center that it had no business to send. One that is cut off from masters and access, but not from
-        callers and store, learns there that it is fenced: until then both speak."""
+        callers and store, learns there that it is fenced; so does one that woke and was confirmed just before the fence. Until
+        then both speak. One that sleeps while its calls are taken has no such excuse."""
+        def excused(change):
+            return any(cut.civil <= change <= cut.civil + cut.seconds + 1 for cut in cuts) or any(
+                woken.civil + woken.seconds <= change <= woken.civil + woken.seconds + 1 for woken in freezes)
         cuts = [fault for fault in self.faults if isinstance(fault, faults.Cut)]
+        freezes = [fault for fault in self.faults if isinstance(fault, faults.Freeze)]
         changes = [change for change, _ in meter.changes]
-        for moment, _ in meter.late:
+        for moment, source in meter.late:
             change = max((one for one in changes if one <= moment), default=moment)
-            if moment - change > LEARNS or not any(cut.civil <= change <= cut.civil + cut.seconds + 1 for cut in cuts):
-                yield moment
+            if moment - change > LEARNS or not excused(change):
+                yield moment, source, moment - change
+
+    def explain(self, late):
+        """Counts by the fault before them and their sender, with the seconds after that fault and after the change of sender."""
+        found = {}
+        for moment, (address, _), after in late:
+            before = [fault for fault in self.faults if fault.civil <= moment]
+            name = before[-1].name if before else "no fault"
+            one = found.setdefault((name, address), [])
+            one.append((round(moment - before[-1].civil, 2) if before else 0, round(after, 2)))
+        return "; ".join(f"{len(times)} of {address} in '{name}', {min(times)} to {max(times)}" for (name, address), times in found.items())
 
     def was_starved(self, slow):
         """Every one of these gaps fell into a time when the machine was short of processors; beyond 5 s that is no excuse."""

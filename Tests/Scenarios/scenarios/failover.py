@@ -83,6 +83,8 @@ class NodeWatch:
         self._stopped.set()
         self._thread.join()
 
+    close = stop
+
 
 @scenario("failover", order=94)
 def a_center_killed_under_load_loses_no_new_call(test):

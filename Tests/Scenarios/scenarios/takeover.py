@@ -1,5 +1,6 @@
 """A center dies and its calls go on at another: hundreds at once, killed, frozen, and together with the leading master."""
 
+import contextlib
 import time
 
 from lib.api import total
@@ -7,6 +8,7 @@ from lib.crowd import Crowd, number_of, percentile, records
 from lib.death import PROMISE, Death, Verdicts, death_of, expect_moved, expect_no_late, in_time, leader, restore, timed
 from lib.loop import LOOP, Failure, eventually, expect, wait_for
 from lib.scenario import scenario
+from scenarios.failover import NodeWatch
 
 CALLS = 300
 
@@ -81,8 +83,9 @@ def survive(test, frozen):
     LOOP.let_pass(1)
     crowd.restart_meters()
     verdicts = Verdicts()
-    with death_of(test, "center-a", frozen) as death:
+    with contextlib.closing(NodeWatch(test, "center-a")) as watch, death_of(test, "center-a", frozen) as death:
         wait_moved(moved, 6)
+        detected = watch.when(("down",), death.at, 5) - death.at
         LOOP.let_pass(max(0.5, 2.5 - death.since))
         if frozen:
             LOOP.let_pass(max(0.0, 6 - death.since))
@@ -113,6 +116,8 @@ def survive(test, frozen):
             for name in ("tandem_takeover_calls_total", "tandem_takeover_seconds_count"):
                 grown = (total(after, name) or 0) - (total(before, name) or 0)
                 expect(grown == len(moved), f"{name} grew by {grown:.0f}, {len(moved)} calls were moved")
+            spent = (total(after, "tandem_takeover_seconds_sum") or 0) - (total(before, "tandem_takeover_seconds_sum") or 0)
+            test.note(f"detected after {detected:.2f} s; from the fence to the first packet {spent / len(moved) * 1000:.0f} ms in the mean")
         judge_records(test, crowd, moved, verdicts)
         with verdicts.about("new calls"):
             test.phone().dial(test.system.endpoint("access-1")).hang_up()
