@@ -67,10 +67,10 @@ import Testing
     @Test func theLeadersAlarmsAreInTheStandbysAnswer() async throws {
         try await withTwo { first, second in
             first.node.desk.alarms.raise(.callsLost, .critical, node: "center-a", "6 calls of center-a were lost")
-            second.node.desk.alarms.raise(.storeAway, .critical, "seen here only")
+            second.node.desk.alarms.raise(.verdictHeld, .major, node: "center-b", "seen here only")
             let alarms = try await second.get("/api/v1/alarms").decode([Alarm].self)
             #expect(alarms.contains { $0.code == .callsLost && $0.node == "center-a" })
-            #expect(alarms.contains { $0.code == .storeAway && $0.message == "seen here only" })
+            #expect(alarms.contains { $0.code == .verdictHeld && $0.message == "seen here only" })
         }
     }
 
