@@ -86,7 +86,7 @@ extension World {
             let answered = calls[call].answeredAt
         else { return }
         // Another center counts the time from the first answer by its own clock.
-        if now - answered >= CenterNode.longestCall - .seconds(1) - clockDifference { return }
+        if now - answered >= CenterNode.longestCall - .seconds(3) - clockDifference { return }
         broken(.callsLast, "the center hung up after \(now - answered) and said no goodbye", call: call)
     }
 
