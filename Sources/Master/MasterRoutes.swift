@@ -19,9 +19,13 @@ extension MasterCore {
         }
     }
 
-    /// A master that has not judged every center yet has no table to publish: access goes on with its last one.
+    /// A master that has not judged every center yet, or has heard none since it started, has no table to publish:
+    /// access goes on with its last one, and finds out by itself who answers. Where all start together, no call is
+    /// refused for centers that are about to answer.
     private var isJudged: Bool {
-        watches.allSatisfy { $0.node.role != .center || $0.health.isJudged }
+        table != nil
+            || watches.allSatisfy { $0.node.role != .center || $0.health.isJudged }
+                && watches.contains { $0.node.role == .center && $0.health.incarnation != nil }
     }
 
     var isLoadWaiting: Bool {

@@ -126,6 +126,10 @@ final class Supervisor {
             for index in waiting where await serves(nodes[index].item.profile) {
                 waiting.removeAll { $0 == index }
             }
+            if waiting.isEmpty {
+                // Who served first may have learned since of nodes that were not there yet: all must serve at once.
+                for index in nodes.indices where await !serves(nodes[index].item.profile) { waiting.append(index) }
+            }
             guard ContinuousClock.now < deadline else {
                 let names = waiting.map { nodes[$0].name }.joined(separator: ", ")
                 throw CommandFailure.failed("up: not serving after 300 s: \(names); see \(state.path)/log")
