@@ -130,6 +130,14 @@ final class CenterBench {
         move(to: end)
     }
 
+    /// One round of the loop, in no time, if there is anything to do.
+    func round() {
+        guard let deadline = core.nextDeadline(), deadline <= now.monotonic else { return }
+        var actions: [CenterAction] = []
+        core.fire(at: now, into: &actions)
+        perform(actions)
+    }
+
     /// Lets time pass without the center, as when its process is stopped.
     func sleep(_ span: Duration) { move(to: now.monotonic + span) }
 

@@ -86,6 +86,42 @@ import Testing
         #expect(b.callCount == 4)
     }
 
+    /// A burst is worked off in turns: pings and requests of others have theirs between.
+    @Test func burstOfTakeoversDoesNotHoldTheLoop() throws {
+        let cluster = try Cluster(["a", "b"])
+        for number in 1...42 { try Phone(try cluster["a"], callID: "call-\(number)").establish() }
+        cluster.store.fence(try cluster.identity("a"))
+        let b = try cluster["b"]
+        try cluster.ping("b", peers: ["b"], dead: ["a"], rounds: false)
+        #expect(b.callCount == RebuildQueue.turn)
+        #expect(b.core.takeoversWaiting == 42 - RebuildQueue.turn)
+        b.round()
+        #expect(b.callCount == 2 * RebuildQueue.turn)
+        // Its own rows without a call are on their way, not astray.
+        try cluster.ping("b", peers: ["b"], dead: ["a"], rounds: false)
+        #expect(b.callCount == 2 * RebuildQueue.turn, "a ping is answered at no cost")
+        b.advance(by: .zero)
+        #expect(b.callCount == 42)
+        #expect(b.core.takeoversWaiting == 0)
+        #expect(Set(b.requestsSent(.invite).map(\.message.callID)).count == 42)
+        let claims = b.requests.count { if case .claim = $0 { true } else { false } }
+        #expect(claims == 42)
+    }
+
+    /// What waits for its turn is the next owner's when this node is fenced meanwhile.
+    @Test func fencedNodeForgetsWhatWaitsForItsTurn() throws {
+        let cluster = try Cluster(["a", "b"])
+        for number in 1...20 { try Phone(try cluster["a"], callID: "call-\(number)").establish() }
+        cluster.store.fence(try cluster.identity("a"))
+        let b = try cluster["b"]
+        try cluster.ping("b", peers: ["b"], dead: ["a"], rounds: false)
+        b.handle(.fenced(newIdentity: try #require(NodeIdentity(name: "center-b", incarnation: "k9"))))
+        b.advance(by: .zero)
+        #expect(b.callCount == 0)
+        #expect(b.core.takeoversWaiting == 0)
+        #expect(b.records.isEmpty)
+    }
+
     /// "new calls give way meanwhile", while more than a hundred wait.
     @Test func newCallsGiveWayWhileManyAreTakenOver() throws {
         let cluster = try Cluster(["a", "b"])

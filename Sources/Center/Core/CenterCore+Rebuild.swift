@@ -17,19 +17,38 @@ extension CenterCore {
         let stored = claimed.stored
         // A claim of the incarnation before this one: its sessions go to others.
         guard stored.ownership.node == settings.identity else { return }
-        if let handle = calls.find(stored.checkpoint.session) {
-            // Claimed twice: it goes on under the later right.
-            return withCall(handle) { _, call in
-                if call.ownership.epoch < stored.ownership.epoch { call.ownership = stored.ownership }
-            }
-        }
+        if isHere(claimed) { return }
         if let ended = stored.callerEnded {
             return close(claimed, .caller, at: ended, "the caller hung up while no center had the call")
         }
-        guard let menu = stored.checkpoint.menu, !hasMenu(menu.hash) else { return rebuild(claimed) }
+        guard let menu = stored.checkpoint.menu, !hasMenu(menu.hash) else {
+            return rebuildInTurn(claimed)
+        }
         waitingForMenu[menu.hash, default: []].append(claimed)
         if waitingForMenu[menu.hash]?.count == 1 {
             actions.append(.store(.menu(hash: menu.hash), .menu(hash: menu.hash)))
+        }
+    }
+
+    /// Claimed twice: it goes on under the later right.
+    private mutating func isHere(_ claimed: ClaimedSession) -> Bool {
+        let stored = claimed.stored
+        guard let handle = calls.find(stored.checkpoint.session) else { return false }
+        withCall(handle) { _, call in
+            if call.ownership.epoch < stored.ownership.epoch { call.ownership = stored.ownership }
+        }
+        return true
+    }
+
+    /// Now, or in one of the next rounds. A peer that gives a call waits for it, and gives few at once.
+    private mutating func rebuildInTurn(_ claimed: ClaimedSession) {
+        if claimed.ground == .handover || rebuilds.admits() { rebuild(claimed) } else { rebuilds.append(claimed) }
+    }
+
+    mutating func rebuildWaiting() {
+        while let claimed = rebuilds.next() {
+            rebuild(claimed)
+            performOutputs()
         }
     }
 
@@ -74,7 +93,7 @@ extension CenterCore {
             keep(definition)
         }
         for claimed in waitingForMenu.removeValue(forKey: hash) ?? [] {
-            rebuild(claimed)
+            rebuildInTurn(claimed)
             let session = claimed.stored.checkpoint.session
             if incoming[session] != nil, calls.find(session) != nil {
                 timers.schedule(.incoming(session), at: now.monotonic + Handover.answerDelay)
@@ -92,8 +111,8 @@ extension CenterCore {
     // MARK: The call
 
     private mutating func rebuild(_ claimed: ClaimedSession) {
-        // It waited for its menu; another incarnation may have begun meanwhile.
-        guard claimed.stored.ownership.node == settings.identity else { return }
+        // It waited for its menu or its turn; another incarnation may have begun meanwhile.
+        guard claimed.stored.ownership.node == settings.identity, !isHere(claimed) else { return }
         do throws(RebuildFailure) {
             try begin(claimed)
         } catch {

@@ -32,13 +32,14 @@ extension CenterCore {
         // It had ended, or waits for its menu; else its audio has started.
         if calls.find(session) != nil {
             timers.schedule(.incoming(session), at: now.monotonic + Handover.answerDelay)
-        } else if !isWaitingForMenu(session) {
+        } else if !isBeingRebuilt(session) {
             answerHandover(of: session, 200)
         }
     }
 
-    private func isWaitingForMenu(_ session: SessionID) -> Bool {
-        waitingForMenu.values.contains { $0.contains { $0.stored.checkpoint.session == session } }
+    private func isBeingRebuilt(_ session: SessionID) -> Bool {
+        rebuilds.contains(session)
+            || waitingForMenu.values.contains { $0.contains { $0.stored.checkpoint.session == session } }
     }
 
     /// The peer may let go of the call, or must keep it. Said once.
@@ -71,7 +72,7 @@ extension CenterCore {
     mutating func adopt(_ reply: StoreReply) {
         guard case .sessionHeads(let heads) = reply, !isFenced else { return }
         for head in heads where head.ownership.node == settings.identity {
-            guard calls.find(head.id) == nil, incoming[head.id] == nil, !isWaitingForMenu(head.id),
+            guard calls.find(head.id) == nil, incoming[head.id] == nil, !isBeingRebuilt(head.id),
                 !unwritten.contains(head.id), takeovers.claims(head.id, now: now.monotonic)
             else { continue }
             // A claim of one's own row: a new epoch, and the checkpoint with it.

@@ -10,9 +10,13 @@ extension CenterCore {
     static let takeoversBeforeCalls = 100
 
     /// New calls would delay callers who are in the middle of theirs (TAKEOVER.md, Order of a takeover).
-    var givesWay: Bool { resuming.count + sessionsWithoutMenu > Self.takeoversBeforeCalls }
+    var givesWay: Bool { resuming.count + sessionsWithoutCall > Self.takeoversBeforeCalls }
 
-    private var sessionsWithoutMenu: Int { waitingForMenu.values.reduce(0) { $0 + $1.count } }
+    /// Claimed, but no calls yet.
+    private var sessionsWithoutCall: Int { waitingForMenu.values.reduce(rebuilds.count) { $0 + $1.count } }
+
+    /// Sessions of the dead that wait for their claim, their turn, or until their callers may hear of it.
+    public var takeoversWaiting: Int { takeovers.count + sessionsWithoutCall + resuming.count }
 
     /// What a ping says: who this node is to the others, what its operator wants, who lives, and who died.
     mutating func heed(_ ping: Message) {
@@ -75,7 +79,7 @@ extension CenterCore {
     /// As many as there is room for.
     mutating func claimMore() {
         guard !isFenced, !isShuttingDown, administrative == .enabled else { return }
-        let room = settings.callLimit - calls.count - sessionsWithoutMenu
+        let room = settings.callLimit - calls.count - sessionsWithoutCall
         perform(takeovers.claims(room: room, now: now.monotonic))
     }
 

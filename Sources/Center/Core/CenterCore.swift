@@ -32,6 +32,8 @@ public struct CenterCore: Sendable {
     var resuming: Set<CallHandle> = []
     /// Claimed sessions whose menu is on its way from the store, by its hash.
     var waitingForMenu: [String: [ClaimedSession]] = [:]
+    /// Claimed sessions that become calls in the next rounds.
+    var rebuilds = RebuildQueue()
     /// Menus that no line has now, the one that was kept last at the end.
     var formerMenus: [MenuDefinition] = []
     /// Calls on their way to peers, and those whose turn comes, the next one last.
@@ -113,6 +115,7 @@ public struct CenterCore: Sendable {
             dropAllCalls()
             takeovers.clear()
             waitingForMenu = [:]
+            rebuilds.removeAll()
             for session in incoming.keys.sorted() { answerHandover(of: session, 503) }
             isFenced = false
             beginIncarnation(newIdentity)
@@ -132,10 +135,14 @@ public struct CenterCore: Sendable {
         finish(&actions)
     }
 
+    /// When `fire` has work. Asked once in each round, before the loop looks at its sockets: it bounds what is done
+    /// between two looks.
     public mutating func nextDeadline() -> MonotonicTime? {
+        rebuilds.beginTurn()
         let look = isFenced ? nil : standing.nextDeadline(isolation: settings.isolation)
         // What a node in doubt would do now it does when it is sure, or never.
         guard !standing.isUnconfirmed else { return look }
+        if !rebuilds.isEmpty { return now.monotonic }
         return [transactions.nextDeadline(), timers.nextDeadline(), look].lazy.compactMap(\.self).min()
     }
 
@@ -165,6 +172,7 @@ public struct CenterCore: Sendable {
             }
             performOutputs()
         }
+        rebuildWaiting()
         finish(&actions)
     }
 
