@@ -249,6 +249,105 @@ import Testing
         #expect(bench.responses(503, to: .bye).count == 1)
     }
 
+    /// A claim that did not see the mark: the next owner gets the BYE itself, and the record its time.
+    @Test func markThatCameAfterTheClaimIsABYEToTheNextOwner() throws {
+        let cluster = try Cluster(["a", "b", "c"])
+        let phone = try Phone(try cluster["a"], flow: Self.access).establish()
+        let (a, b, c) = (try cluster["a"], try cluster["b"], try cluster["c"])
+        let session = try #require(a.opened.first?.session)
+        cluster.store.fence(try cluster.identity("a"))
+        try cluster.ping("b", peers: ["b", "c"])
+        for bench in [b, c] { bench.advance(by: .seconds(3)) }
+        // b reads the row, c claims it, b writes the mark.
+        let before = try #require(cluster.store.session(session))
+        var isOnItsWay = true
+        b.holdsBack = { if case .foreign = $0 { isOnItsWay } else { false } }
+        phone.bench = b
+        try phone.hangUp()
+        let question = try #require(b.heldBack.first)
+        try cluster.ping("c", peers: ["c"], dead: ["a"])
+        try #require(c.callCount == 1)
+        isOnItsWay = false
+        b.handle(.stored(question, .sessions([before])))
+        #expect(b.requests.contains(.markCallerEnded(session, at: b.now.wall)))
+        #expect(b.responses(200, to: .bye).isEmpty)
+        try cluster.relay(["b", "c"])
+        #expect(c.callCount == 0)
+        #expect(b.responses(200, to: .bye).count == 1)
+        let record = try #require(cluster.store.records.first)
+        #expect(cluster.store.records.count == 1)
+        #expect(record.end == .caller)
+        #expect(record.ended == b.now.wall)
+        #expect(record.centers == ["center-a", "center-c"])
+    }
+
+    // MARK: The owner drains
+
+    private static let drainer = PeerList.Peer(
+        node: "center-d", incarnation: "q1", sip: Endpoint(.v4(0x0A00_0004), port: 5084))
+
+    /// A call whose owner took it over, was in the leader's list, and is so no more.
+    private func drained() throws -> (CenterBench, Phone, StoredSession) {
+        let (bench, phone, row) = try stray(owner: NodeIdentity(name: "center-d", incarnation: "q1"), knowsPeer: false)
+        try hear(PeerList([Self.drainer]), bench)
+        try hear(PeerList([Self.peer]), bench)
+        return (bench, phone, row)
+    }
+
+    private func hear(_ list: PeerList, _ bench: CenterBench) throws {
+        let master = Phone(bench, callID: "ping-\(list.headerValue)", flow: Phone.master)
+        try master.send(
+            master.text(
+                "OPTIONS",
+                headers: [
+                    "Tandem-Node: center-a;incarnation=k3f9x2;leader=7", "Tandem-Peers: \(list.headerValue)",
+                ]))
+    }
+
+    private func marks(_ bench: CenterBench) -> Int {
+        bench.requests.count { if case .markCallerEnded = $0 { true } else { false } }
+    }
+
+    @Test func requestOfADrainingOwnersCallIsPassedOn() throws {
+        let (bench, phone, _) = try drained()
+        try phone.request("INFO")
+        try phone.hangUp()
+        #expect(bench.requestsSent(.info).map(\.flow.remote) == [Self.drainer.sip])
+        #expect(bench.requestsSent(.bye).map(\.flow.remote) == [Self.drainer.sip])
+        #expect(marks(bench) == 0)
+        #expect(bench.responses(200, to: .bye).isEmpty)
+    }
+
+    /// It was no drain but a death: the mark is made all the same.
+    @Test(arguments: [true, false])
+    func formerPeerThatDoesNotAnswerIsTakenForDead(refuses: Bool) throws {
+        let (bench, phone, row) = try drained()
+        try phone.hangUp()
+        if refuses { bench.handle(.unreachable(Flow(transport: .udp, remote: Self.drainer.sip))) }
+        bench.advance(by: .milliseconds(refuses ? 200 : 400))
+        #expect(bench.requests.contains(.markCallerEnded(row.checkpoint.session, at: bench.now.wall)))
+        #expect(bench.responses(200, to: .bye).count == 1)
+        #expect(bench.core.foreign.count == 0)
+    }
+
+    @Test func formerPeersAreRememberedForAMinute() throws {
+        let (bench, phone, _) = try drained()
+        bench.advance(by: .seconds(60))
+        try phone.hangUp()
+        #expect(bench.requestsSent(.bye).isEmpty)
+        #expect(marks(bench) == 1)
+    }
+
+    /// Access sends requests to the incarnation that their tag names while it lives: one that comes here has no owner.
+    @Test func ownerThatTheTagNamesIsNotAskedWhenItIsNoPeer() throws {
+        let (bench, phone, _) = try stray(knowsPeer: false)
+        try hear(PeerList([Self.peer]), bench)
+        try hear(PeerList([Self.drainer]), bench)
+        try phone.hangUp()
+        #expect(bench.requestsSent(.bye).isEmpty)
+        #expect(marks(bench) == 1)
+    }
+
     // MARK: No such call
 
     @Test(arguments: ["BYE", "INFO", "INVITE"])

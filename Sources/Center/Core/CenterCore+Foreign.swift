@@ -58,9 +58,12 @@ extension CenterCore {
         if entry.marksEnd { return endMarked(id, entry, reply) }
         guard entry.passedOn == nil else { return }
         if deliverIfHeld(id, entry) { return }
-        guard case .sessions(let sessions) = reply else { return }
+        guard case .sessions(let sessions) = reply else {
+            if entry.isMarked { conclude(id, entry, 200, nil) }
+            return
+        }
         guard let session = sessions.first(where: { $0.checkpoint.holds(entry.dialog) }) else {
-            return conclude(id, entry, 481, .noDialog)
+            return entry.isMarked ? conclude(id, entry, 200, nil) : conclude(id, entry, 481, .noDialog)
         }
         foreign[id]?.session = session.checkpoint.session
         decide(id, session)
@@ -71,16 +74,28 @@ extension CenterCore {
         let owner = session.ownership.node
         // Ours, but not in the table yet: it is being rebuilt.
         guard owner != settings.identity else { return }
-        if !session.ownerFenced, let peer = peers.peer(named: owner.name), peer.incarnation == owner.incarnation {
+        if !session.ownerFenced, !entry.wasPassedOn || !entry.isMarked, let peer = holder(owner, of: entry) {
             guard !entry.wasPassedOn else { return }
             return passOn(id, entry, to: peer, session.checkpoint.session)
         }
         switch entry.request.method {
+        case .bye where entry.isMarked: conclude(id, entry, 200, nil)
         case .bye: markEnd(id, session.checkpoint.session)
         // Nobody to pass it on to; who repeats the 2xx gets another.
         case .ack: foreign[id] = nil
         default: break
         }
+    }
+
+    /// Where the owner can be asked; nil for one that is dead, as far as one can tell.
+    private func holder(_ owner: NodeIdentity, of entry: ForeignRequests.Entry) -> PeerList.Peer? {
+        if let peer = peers.peer(named: owner.name), peer.incarnation == owner.incarnation { return peer }
+        // One that drains takes nothing over, so it is no peer, but it has its calls yet. Where the tag names it, access
+        // would have sent the request there if it lived.
+        let tag = NodeTag(entry.dialog.localTag)
+        guard !entry.isMarked, !entry.wasPassedOn, tag?.node != owner.name || tag?.incarnation != owner.incarnation
+        else { return nil }
+        return formerPeers.find(owner, now: now.monotonic)
     }
 
     /// The phone hung up and there is no owner to tell.
@@ -93,7 +108,12 @@ extension CenterCore {
     private mutating func endMarked(_ id: ForeignID, _ entry: ForeignRequests.Entry, _ reply: StoreReply) {
         switch reply {
         // The call may have its end already; for the phone it is over all the same.
-        case .done, .alreadyEnded, .notFound: conclude(id, entry, 200, nil)
+        case .alreadyEnded, .notFound: conclude(id, entry, 200, nil)
+        case .done:
+            // A claim of a moment before did not see the mark: whoever owns the call now gets the BYE itself.
+            foreign[id]?.marksEnd = false
+            foreign[id]?.isMarked = true
+            ask(id)
         default: break
         }
     }
@@ -105,7 +125,9 @@ extension CenterCore {
         if entry.passedOn == nil, !entry.marksEnd, deliverIfHeld(id, entry) { return }
         let waited = now.monotonic - entry.since
         guard waited < ForeignRequests.patience else { return giveUp(id, entry) }
-        if entry.passedOn == nil {
+        if let passedOn = entry.passedOn {
+            markAfterSilence(id, entry, passedOn, after: waited)
+        } else {
             if let session = entry.session, entry.marksEnd {
                 if !entry.isAsking { markEnd(id, session) }
             } else {
@@ -114,6 +136,19 @@ extension CenterCore {
         }
         timers.schedule(
             .foreign(id), at: now.monotonic + min(ForeignRequests.interval, ForeignRequests.patience - waited))
+    }
+
+    /// A former peer that says nothing to a BYE may be dead.
+    private mutating func markAfterSilence(
+        _ id: ForeignID, _ entry: ForeignRequests.Entry, _ passedOn: ClientTransactionID, after waited: Duration
+    ) {
+        guard entry.request.method == .bye, let session = entry.session, let holder = entry.holder,
+            !peers.peers.contains(holder), waited >= ForeignRequests.formerPeerPatience
+        else { return }
+        transactions.abandon(passedOn, now: now.monotonic, into: &outputs)
+        foreign[id]?.passedOn = nil
+        formerPeers.forget(holder)
+        markEnd(id, session)
     }
 
     private mutating func giveUp(_ id: ForeignID, _ entry: ForeignRequests.Entry) {
@@ -181,6 +216,7 @@ extension CenterCore {
             into: &outputs)
         guard let client else { return conclude(id, entry, 503, .capacity, headers: Self.retryAfter) }
         foreign[id]?.passedOn = client
+        foreign[id]?.holder = peer
     }
 
     /// By the listener of the peer's address family, the one that the request came by if it fits.
@@ -212,6 +248,7 @@ extension CenterCore {
         if status == 503, now.monotonic - entry.since < ForeignRequests.patience {
             // That center died: its next owner may show in the time that is left.
             entry.passedOn = nil
+            if let holder = entry.holder { formerPeers.forget(holder) }
             foreign[id] = entry
         } else {
             conclude(id, entry, status == 503 ? 503 : 408, .takeover, headers: Self.retryAfter)

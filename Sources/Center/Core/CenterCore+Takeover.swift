@@ -48,6 +48,7 @@ extension CenterCore {
     /// Who lives decides which checkpoint format all can read.
     private mutating func take(_ list: PeerList) {
         guard list != peers else { return }
+        formerPeers.learn(from: peers, to: list, now: now.monotonic)
         peers = list
         actions.append(.store(.nodes, .formats))
     }

@@ -27,6 +27,7 @@ public struct CenterCore: Sendable {
     /// The highest epoch that a leading master named.
     var leaderEpoch: UInt64?
     var peers = PeerList()
+    var formerPeers = FormerPeers()
     var takeovers = TakeoverDesk()
     /// Calls of other centers whose callers have heard nothing of this one yet.
     var resuming: Set<CallHandle> = []

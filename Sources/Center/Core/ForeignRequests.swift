@@ -30,7 +30,11 @@ struct ForeignRequests: Sendable {
         var session: SessionID?
         var isAsking = false
         var marksEnd = false
+        /// The mark is in the store: for the phone the call is over, whoever owns it.
+        var isMarked = false
         var passedOn: ClientTransactionID?
+        /// To whom.
+        var holder: PeerList.Peer?
     }
 
     /// Requests that wait or are passed on at once.
@@ -39,6 +43,8 @@ struct ForeignRequests: Sendable {
     static let patience = Duration.seconds(1)
     /// Between two looks for it.
     static let interval = Duration.milliseconds(200)
+    /// How long a center that is in the leader's list no more may take to answer a BYE before it is taken for dead.
+    static let formerPeerPatience = Duration.milliseconds(400)
     /// Look-ups for one source that is not trusted.
     static let perSource = RateLimit(perSecond: 5, burst: 10)
     /// Look-ups for all of those.
