@@ -82,6 +82,24 @@ import Testing
         #expect(bench.requestsSent(.bye).map(\.flow.transport) == [.udp])
     }
 
+    /// The ACK of a 2xx goes the same way, and has no transaction to say it again.
+    @Test(arguments: [true, false])
+    func longACKGoesByTCPAndByUDPWhereThatBreaks(_ breaks: Bool) throws {
+        let bench = try CenterBench()
+        let phone = Phone(bench)
+        phone.recordRoutes = ["<sip:192.0.2.1;lr;t=\(String(repeating: "x", count: 1_200))>"]
+        try phone.establish(headers: ["Supported: timer", "Session-Expires: 600;refresher=uas"])
+        bench.advance(by: .seconds(300))
+        try phone.answer(200, headers: ["Session-Expires: 600;refresher=uac"], body: Phone.offer)
+        let ack = try #require(bench.requestsSent(.ack).first)
+        #expect(ack.flow.transport == .tcp)
+        #expect(ack.message.via.first?.transport == .tcp)
+        if !breaks { bench.advance(by: LongRequests.ackMemory) }
+        for _ in 0..<2 { bench.handle(.unreachable(Flow(transport: .tcp, remote: Self.proxy))) }
+        #expect(bench.requestsSent(.ack).map(\.flow.transport) == (breaks ? [.tcp, .udp] : [.tcp]))
+        #expect(bench.requestsSent(.ack).last?.message.via.first?.transport == (breaks ? .udp : .tcp))
+    }
+
     @Test func reinviteThatFellBackIsStillTheCallsOwn() throws {
         let bench = try CenterBench()
         let phone = Phone(bench)

@@ -2,29 +2,48 @@ import Primitives
 import SIP
 
 /// Transactions of requests inside dialogs. What is too long for a datagram goes by TCP, and by UDP after all where TCP
-/// is refused (RFC 3261 §18.1.1). An ACK of a 2xx has no transaction that could tell, so it stays a datagram.
+/// is refused (RFC 3261 §18.1.1).
 extension CenterCore {
     /// Nil when there is no room for a transaction.
     mutating func begin(
         _ bytes: [UInt8], _ method: Method, branch: String, to way: Flow, context: UInt64 = 0
     ) -> ClientTransactionID? {
-        guard way.transport == .udp, bytes.count > LongRequests.datagramLimit, contact(for: way).hasTCP,
-            long.admits(way.remote, now: now.monotonic),
-            // "If this causes a change in the transport protocol from the one indicated in the top Via, the value in the
-            // top Via MUST be changed."
-            let byTCP = bytes.replacing("SIP/2.0/UDP", with: "SIP/2.0/TCP")
-        else {
+        guard let (byTCP, connection) = byTCP(bytes, way) else {
             return transactions.request(
                 bytes, method: method, branch: branch, to: way, context: context, now: now.monotonic, into: &outputs)
         }
-        var connection = way
-        connection.transport = .tcp
-        connection.connection = 0
         let id = transactions.request(
             byTCP, method: method, branch: branch, to: connection, context: context, now: now.monotonic,
             into: &outputs)
         if let id { long.insert(.init(bytes: bytes, branch: branch, method: method, way: way), as: id) }
         return id
+    }
+
+    /// The ACK of a 2xx has no transaction that could tell of a refusal.
+    mutating func sendACK(_ bytes: [UInt8], by way: Flow) {
+        guard let (byTCP, connection) = byTCP(bytes, way) else { return actions.append(.send(bytes, way)) }
+        long.keep(ack: bytes, way, now: now.monotonic)
+        actions.append(.send(byTCP, connection))
+    }
+
+    /// A connection broke or was refused: ACKs that may have been lost with it leave by UDP.
+    mutating func sayACKsByDatagram(to flow: Flow) {
+        guard flow.transport == .tcp else { return }
+        for ack in long.takeACKs(to: flow.remote, now: now.monotonic) { actions.append(.send(ack.bytes, ack.way)) }
+    }
+
+    /// Nil for what stays a datagram.
+    private func byTCP(_ bytes: [UInt8], _ way: Flow) -> (bytes: [UInt8], connection: Flow)? {
+        guard way.transport == .udp, bytes.count > LongRequests.datagramLimit, contact(for: way).hasTCP,
+            long.admits(way.remote, now: now.monotonic),
+            // "If this causes a change in the transport protocol from the one indicated in the top Via, the value in the
+            // top Via MUST be changed."
+            let byTCP = bytes.replacing("SIP/2.0/UDP", with: "SIP/2.0/TCP")
+        else { return nil }
+        var connection = way
+        connection.transport = .tcp
+        connection.connection = 0
+        return (byTCP, connection)
     }
 
     /// "If the attempt to establish the connection generates … a TCP reset, the element SHOULD retry the request, using

@@ -150,7 +150,7 @@ extension CenterCore {
     private mutating func acknowledge(_ response: Message, in dialog: Dialog, from flow: Flow) {
         let way = way(to: dialog.routeSet.first?.uri ?? dialog.remoteTarget, from: flow)
         let ack = dialog.acknowledgement(ofInvite: response.cseq.number, via: via(for: way, branch: newBranch()))
-        actions.append(.send(ack.bytes, way))
+        sendACK(ack.bytes, by: way)
     }
 
     private mutating func concludeReinvite(

@@ -52,7 +52,8 @@ extension CenterCore {
             step(.sent, in: &call)
             schedule(.takeover, in: &call, after: Takeover.ackPatience)
         }
-        if call.negotiation.agreement != nil { resumeMenu(&call) }
+        // What ends with its ACK has no menu any more.
+        if call.negotiation.agreement != nil, call.endingAtACK == nil { resumeMenu(&call) }
         settleIfDone(&call)
     }
 
@@ -60,7 +61,7 @@ extension CenterCore {
     private mutating func acknowledgeFormer(_ number: UInt32, in call: Call) {
         let way = way(to: call.dialog.routeSet.first?.uri ?? call.dialog.remoteTarget, from: call.flow)
         let ack = call.dialog.acknowledgement(ofInvite: number, via: via(for: way, branch: newBranch()))
-        actions.append(.send(ack.bytes, way))
+        sendACK(ack.bytes, by: way)
     }
 
     private mutating func resumeMenu(_ call: inout Call) {
@@ -132,6 +133,7 @@ extension CenterCore {
         case .settled:
             // Who answers inside the dialog has our 200.
             if call.acceptance != nil { settleAcceptance(&call) }
+            guard !call.isOver else { return }
             call.takeover?.needsInvite = false
             settleIfDone(&call)
             if call.sessionTimer.interval != nil { refreshAnswered(.invite, status, response, in: &call) }

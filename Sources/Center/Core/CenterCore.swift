@@ -103,6 +103,7 @@ public struct CenterCore: Sendable {
             withCall(handle) { $0.bankAnswered(operation, outcome, in: &$1) }
         case .unreachable(let flow):
             if flow.connection != 0 { calls.forget(connection: flow.connection) }
+            sayACKsByDatagram(to: flow)
             transactions.transportFailed(to: flow, now: now.monotonic, into: &outputs)
         case .menus(let menus):
             for (number, menu) in menus {

@@ -20,6 +20,18 @@ struct LongRequests: Sendable {
         var way: Flow
     }
 
+    /// An ACK that went by TCP, as for a datagram.
+    struct Acknowledgement: Sendable {
+        var bytes: [UInt8]
+        var way: Flow
+        var since: MonotonicTime
+    }
+
+    /// A connection that was not there by then will be heard of no more.
+    static let ackMemory = Duration.seconds(5)
+    static let ackLimit = 256
+
+    private var acks: [Acknowledgement] = []
     private var entries: [ClientTransactionID: Entry] = [:]
     private var refusals: [Endpoint: MonotonicTime] = [:]
 
@@ -32,6 +44,18 @@ struct LongRequests: Sendable {
 
     @discardableResult
     mutating func remove(_ id: ClientTransactionID) -> Entry? { entries.removeValue(forKey: id) }
+
+    mutating func keep(ack bytes: [UInt8], _ way: Flow, now: MonotonicTime) {
+        acks.removeAll { now - $0.since >= Self.ackMemory }
+        if acks.count >= Self.ackLimit { acks.removeFirst() }
+        acks.append(Acknowledgement(bytes: bytes, way: way, since: now))
+    }
+
+    mutating func takeACKs(to destination: Endpoint, now: MonotonicTime) -> [Acknowledgement] {
+        let lost = acks.filter { $0.way.remote == destination && now - $0.since < Self.ackMemory }
+        acks.removeAll { $0.way.remote == destination }
+        return lost
+    }
 
     mutating func refused(by destination: Endpoint, now: MonotonicTime) {
         if refusals.count >= Self.refusalLimit {
