@@ -49,6 +49,12 @@ extension DialogCheckpoint {
                     json.field("deadline", timer.deadline)
                 }
             }
+            if let ending {
+                json.object("ending") { json in
+                    json.field("kind", ending.kind.rawValue)
+                    json.field("detail", ending.detail)
+                }
+            }
         }
     }
 }

@@ -38,12 +38,15 @@ public struct DialogCheckpoint: Hashable, Sendable, Codable {
     public var localSDP: String
     public var remoteSDP: String
     public var timer: SessionTimerCheckpoint?
+    /// We want to hang up as soon as the ACK of our 200 has come (RFC 3261 §15). Nil in all other calls.
+    public var ending: EndingCheckpoint?
 
     public init(
         leg: Leg, role: Role, state: State, callID: String, localTag: String, remoteTag: String, localURI: String,
         remoteURI: String, localCSeq: UInt32, localInviteCSeq: UInt32? = nil, remoteCSeq: UInt32?, routeSet: [String],
         remoteTarget: String, flow: String, allowsUPDATE: Bool? = nil, secure: Bool = false, invite: InviteCheckpoint,
-        localSDP: String, remoteSDP: String, timer: SessionTimerCheckpoint? = nil
+        localSDP: String, remoteSDP: String, timer: SessionTimerCheckpoint? = nil,
+        ending: EndingCheckpoint? = nil
     ) {
         self.leg = leg
         self.role = role
@@ -65,6 +68,7 @@ public struct DialogCheckpoint: Hashable, Sendable, Codable {
         self.localSDP = localSDP
         self.remoteSDP = remoteSDP
         self.timer = timer
+        self.ending = ending
     }
 }
 
@@ -91,6 +95,17 @@ public struct InviteCheckpoint: Hashable, Sendable, Codable {
         self.vias = vias
         self.recordRoutes = recordRoutes
         self.awaitsAnswer = awaitsAnswer
+    }
+}
+
+/// How a call is to be recorded that ends with the ACK of its 200.
+public struct EndingCheckpoint: Hashable, Sendable, Codable {
+    public var kind: EndKind
+    public var detail: String
+
+    public init(kind: EndKind, detail: String) {
+        self.kind = kind
+        self.detail = detail
     }
 }
 

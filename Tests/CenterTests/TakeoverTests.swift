@@ -181,6 +181,30 @@ import Testing
         #expect(cluster.store.records.map(\.end) == [.caller])
     }
 
+    /// The menu said goodbye before the ACK came, and its center died: the caller does not hear it all again.
+    @Test func callThatEndsWithItsACKEndsAtTheSurvivor() throws {
+        let cluster = try Cluster(["a", "b"])
+        let a = try cluster["a"]
+        let phone = try Phone(a).invite()
+        try a.press("2")
+        try a.listen()
+        for _ in 0..<4 {
+            a.advance(by: .seconds(6))
+            try a.listen()
+        }
+        try #require(a.call?.endingAtACK?.kind == .menu)
+        try cluster.move(phone, from: "a", to: "b")
+        let bench = try cluster["b"]
+        #expect(bench.responses(200, to: .invite).count == 1)
+        #expect(bench.requestsSent(.bye).isEmpty, "not before the ACK (RFC 3261 §15)")
+        #expect(!bench.media.contains { if case .play = $0.command { true } else { false } })
+        try phone.acknowledge()
+        #expect(bench.requestsSent(.bye).count == 1)
+        #expect(bench.requestsSent(.invite).isEmpty)
+        #expect(cluster.store.records.map(\.end) == [.menu])
+        #expect(cluster.store.records.map(\.takeovers) == [1])
+    }
+
     /// An INVITE without an offer: ours was in the 200, the answer comes in the ACK, to whichever center.
     @Test func answerInTheACKIsTakenByTheSurvivor() throws {
         let cluster = try Cluster(["a", "b"])

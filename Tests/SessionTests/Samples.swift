@@ -28,7 +28,8 @@ enum Samples {
                     "SIP/2.0/UDP 192.0.2.7:5062;branch=z9hG4bK\(random.hex(12));rport=5062",
                 ], recordRoutes: ["<sip:127.0.0.1:5060;lr>"], awaitsAnswer: false),
             localSDP: sdp, remoteSDP: sdp,
-            timer: SessionTimerCheckpoint(interval: 1800, refresher: .remote, deadline: start + .seconds(1800)))
+            timer: SessionTimerCheckpoint(interval: 1800, refresher: .remote, deadline: start + .seconds(1800)),
+            ending: EndingCheckpoint(kind: .menu, detail: "goodbye"))
         let media = MediaCheckpoint(
             leg: .caller, codec: "PCMA", payloadType: 8, telephoneEventType: 101, packetTime: 20, direction: .sendrecv,
             signalledAddress: "192.0.2.7:4000", latchedAddress: "192.0.2.7:4000",

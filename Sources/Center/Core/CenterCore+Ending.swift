@@ -106,6 +106,7 @@ extension CenterCore {
         if call.phase == .answered, awaitsACK {
             call.endingAtACK = call.endingAtACK ?? (kind, detail)
             call.menu = nil
+            call.isDirty = true
             return
         }
         if call.isAnswered {

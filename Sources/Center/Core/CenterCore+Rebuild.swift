@@ -225,6 +225,7 @@ extension CenterCore {
             to: rebuilt.invite, status: 200, source: rebuilt.flow.remote, contact: contactAddress(for: rebuilt.flow),
             headers: headers, body: ("application/sdp", Array(saved.localSDP.utf8)))
         call.phase = .answered
+        call.endingAtACK = saved.ending.map { ($0.kind, $0.detail) }
         call.acceptance = Call.Acceptance(
             machine: AcceptedInvite(), response: bytes,
             responseFlow: rebuilt.invite.responseFlow(on: rebuilt.flow), cseq: saved.invite.cseq,

@@ -18,7 +18,8 @@ extension Call {
                 vias: invite?.request.values(of: .via) ?? [],
                 recordRoutes: invite?.request.values(of: .recordRoute) ?? [],
                 awaitsAnswer: negotiation.pendingOffer != nil && unsentInvite == nil && reinvite == nil ? true : nil),
-            localSDP: localSDP, remoteSDP: remoteSDP, timer: timerCheckpoint(now: now))
+            localSDP: localSDP, remoteSDP: remoteSDP, timer: timerCheckpoint(now: now),
+            ending: endingAtACK.map { EndingCheckpoint(kind: $0.kind, detail: $0.detail) })
     }
 
     private func timerCheckpoint(now: Moment) -> SessionTimerCheckpoint? {
