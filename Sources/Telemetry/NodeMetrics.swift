@@ -40,6 +40,24 @@ public struct NodeMetrics: Sendable {
         registry.histogram("tandem_takeover_seconds", help: "From the fence to the first RTP of a call taken over.")
     }
 
+    /// Sessions of dead centers that this one takes over and whose callers it may not tell yet.
+    public var takeoverWaiting: Gauge {
+        registry.gauge("tandem_takeover_waiting", help: "Sessions of dead centers on their way to this node.")
+    }
+
+    public var standstills: Counter {
+        registry.counter(
+            "tandem_standstills_total", help: "Times that a loop stood still for so long that the node fell silent.")
+    }
+
+    public var isolations: Counter {
+        registry.counter("tandem_isolations_total", help: "Times that neither store, master nor access was heard.")
+    }
+
+    public var bankDoubts: Counter {
+        registry.counter("tandem_bank_doubts_total", help: "Bank operations whose outcome was unknown at first.")
+    }
+
     public func nodeUp(_ node: String) -> Gauge {
         registry.gauge(
             "tandem_node_up", help: "1 while the master takes the node for up.", labels: [Label("node", node)])

@@ -111,6 +111,7 @@ import Testing
         let asked = questions(bench, id)
         bench.advance(by: .seconds(600))
         #expect(questions(bench, id) == asked)
+        #expect(bench.notes.count { if case .doubtBegan = $0 { true } else { false } } == 1)
         #expect(bench.notes.contains { if case .doubtEnded = $0 { true } else { false } })
     }
 

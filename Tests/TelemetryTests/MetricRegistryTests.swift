@@ -139,6 +139,10 @@ struct MetricRegistryTests {
         metrics.rtpPackets(.sent).add()
         metrics.takeoverCalls.add()
         metrics.takeoverSeconds.record(.milliseconds(900))
+        metrics.takeoverWaiting.set(4)
+        metrics.standstills.add()
+        metrics.isolations.add()
+        metrics.bankDoubts.add()
         metrics.queueWaiting("banking").set(2)
         metrics.agents(state: "ready").set(3)
         metrics.storeBatchSeconds.record(.milliseconds(2))
@@ -149,6 +153,8 @@ struct MetricRegistryTests {
             "tandem_sip_messages_total{direction=\"in\",method=\"INVITE\"} 1",
             "tandem_sip_rejected_total{reason=\"syntax\"} 1", "tandem_rtp_packets_total{direction=\"out\"} 1",
             "tandem_takeover_calls_total 1", "tandem_takeover_seconds_bucket{le=\"1\"} 1",
+            "tandem_takeover_waiting 4", "tandem_standstills_total 1", "tandem_isolations_total 1",
+            "tandem_bank_doubts_total 1",
             "tandem_queue_waiting{queue=\"banking\"} 2", "tandem_agents{state=\"ready\"} 3",
             "tandem_store_batch_seconds_sum 0.002",
         ] {

@@ -100,6 +100,8 @@ public enum CenterNote: Hashable, Sendable {
     case confirmed
     /// A request of another center's call went on to that center.
     case passedOn(Method)
+    /// The bank did not say whether it executed an operation.
+    case doubtBegan(SessionID)
     /// An operation that was unknown is known, or was given up.
     case doubtEnded(SessionID, String)
 }

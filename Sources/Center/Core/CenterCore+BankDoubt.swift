@@ -11,6 +11,7 @@ extension CenterCore {
         guard let id = OperationID(id), doubts[id] == nil else { return }
         if let oldest = doubts.surplus { conclude(oldest, "unknown, given up: too many such") }
         doubts[id] = BankDoubts.Doubt(session: call.session, call: call.handle, name: name, since: now.monotonic)
+        actions.append(.note(.doubtBegan(call.session)))
         timers.schedule(.bankDoubt(id), at: now.monotonic + BankDoubts.firstDelay)
     }
 

@@ -154,7 +154,7 @@ struct CenterHandler: DatagramHandler {
 
     /// Performs actions until none are left: opening a stream answers at once and may lead to more.
     private mutating func perform(at now: Moment, into outbox: inout Outbox) {
-        defer { around.metrics.calls(core.callCount) }
+        defer { around.metrics.calls(core.callCount, takeoversWaiting: core.takeoversWaiting) }
         while !actions.isEmpty {
             var batch: [CenterAction] = []
             swap(&batch, &actions)

@@ -12,6 +12,10 @@ struct CenterMetrics: Sendable {
     private let setup: Histogram
     private let takeovers: Counter
     private let takeoverSeconds: Histogram
+    private let takeoverWaiting: Gauge
+    private let standstills: Counter
+    private let isolations: Counter
+    private let bankDoubts: Counter
     private let ended: [EndKind: Counter]
     private let received: [Method: Counter]
     private let receivedOther: Counter
@@ -28,6 +32,10 @@ struct CenterMetrics: Sendable {
         setup = metrics.setupSeconds
         takeovers = metrics.takeoverCalls
         takeoverSeconds = metrics.takeoverSeconds
+        takeoverWaiting = metrics.takeoverWaiting
+        standstills = metrics.standstills
+        isolations = metrics.isolations
+        bankDoubts = metrics.bankDoubts
         ended = Dictionary(uniqueKeysWithValues: EndKind.allCases.map { ($0, metrics.calls(end: $0.rawValue)) })
         received = Dictionary(
             uniqueKeysWithValues: Self.methods.map {
@@ -43,7 +51,10 @@ struct CenterMetrics: Sendable {
         sentOther = metrics.sipMessages(method: "other", direction: .sent)
     }
 
-    func calls(_ count: Int) { active.set(count) }
+    func calls(_ count: Int, takeoversWaiting: Int) {
+        active.set(count)
+        takeoverWaiting.set(takeoversWaiting)
+    }
     func rejected(_ reason: RejectionReason) { rejections[reason]?.add() }
 
     func received(_ response: SIP.Message) { (received[response.method] ?? receivedOther).add() }
@@ -72,12 +83,18 @@ struct CenterMetrics: Sendable {
         case .recordGivenUp(let session):
             log.error("call record given up: too many wait for the store", metadata: ["session": "\(session)"])
         case .stoodStill(let gap):
+            standstills.add()
             log.warning(
                 "stood still: nothing leaves until this incarnation is confirmed",
                 metadata: ["ms": "\(gap.wholeNanoseconds / 1_000_000)"])
-        case .isolated: log.error("neither store, master nor access is heard: no audio, no new calls")
+        case .isolated:
+            isolations.add()
+            log.error("neither store, master nor access is heard: no audio, no new calls")
         case .confirmed: log.notice("this incarnation lives: audio and signalling go on")
         case .passedOn: break
+        case .doubtBegan(let session):
+            bankDoubts.add()
+            log.notice("outcome of a bank operation is unknown", metadata: ["session": "\(session)"])
         case .doubtEnded(let session, let what):
             log.notice("bank operation", metadata: ["session": "\(session)", "outcome": "\(what)"])
         case .menuAnomaly(let what): log.error("menu", metadata: ["problem": "\(what)"])
