@@ -115,6 +115,9 @@ import Testing
         cluster.store.fence(try cluster.identity("a"))
         let b = try cluster["b"]
         try cluster.ping("b", peers: ["b"], dead: ["a"], rounds: false)
+        b.handle(.stored(.claim(SessionID.random(), dead: try cluster.identity("a")), .fenced))
+        b.advance(by: .zero)
+        #expect(b.callCount == 0, "it is dead to the others from here on")
         b.handle(.fenced(newIdentity: try #require(NodeIdentity(name: "center-b", incarnation: "k9"))))
         b.advance(by: .zero)
         #expect(b.callCount == 0)

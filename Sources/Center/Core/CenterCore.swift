@@ -202,6 +202,7 @@ public struct CenterCore: Sendable {
         tellMedia()
         actions.append(.renewIdentity(dead: settings.identity))
         dropAllCalls()
+        rebuilds.removeAll()
     }
 
     private mutating func dropAllCalls() {
