@@ -23,9 +23,10 @@ extension MasterCore {
     /// access goes on with its last one, and finds out by itself who answers. Where all start together, no call is
     /// refused for centers that are about to answer.
     private var isJudged: Bool {
-        table != nil
-            || watches.allSatisfy { $0.node.role != .center || $0.health.isJudged }
-                && watches.contains { $0.node.role == .center && $0.health.incarnation != nil }
+        let centers = watches.lazy.filter { $0.node.role == .center }.map(\.health)
+        return table != nil
+            || centers.allSatisfy(\.isJudged)
+                && (centers.isEmpty || centers.contains { $0.incarnation != nil })
     }
 
     var isLoadWaiting: Bool {

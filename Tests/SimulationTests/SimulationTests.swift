@@ -93,8 +93,9 @@ func small(_ seed: UInt64, fault: Fault? = nil, only kinds: [String]? = nil) -> 
         let library = try #require(shipped)
         for seed in 1...6 as ClosedRange<UInt64> {
             var settings = small(seed, fault: fault)
-            if fault == .freshOperationID {
-                // A death has to hit one caller in the few milliseconds of a transfer.
+            if fault == .freshOperationID || fault == .staleWrites {
+                // A death has to hit one caller in the few milliseconds of a transfer; a fenced center has to write
+                // before it is told that it is.
                 settings.phones = 14
                 settings.callingTime = .seconds(60)
             }
