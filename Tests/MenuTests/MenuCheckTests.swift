@@ -59,6 +59,14 @@ import Testing
         ("first: {enter: {digits: a, length: 40}, go: bye}", "expected a whole number in 1...32"),
         ("first: {enter: {digits: a, length: 4}, keys: {\"5\": bye}, go: bye}", "the entry itself uses the key 5"),
         ("first: {enter: {amount: a, decimal-point: \"#\"}, go: bye}", "are the same key"),
+        (
+            "first: {enter: {digits: a, length: 4, terminator-required: true}, go: bye}",
+            "an entry of fixed length ends at its last digit"
+        ),
+        (
+            "first: {enter: {amount: a, terminator-required: sometimes}, go: bye}",
+            "found \"sometimes\", expected true or false"
+        ),
         ("first: {say: [ask], first-digit: soon, keys: {\"1\": bye}}", "expected a time such as 500ms"),
         ("first: {say: {en: [ask]}, keys: {\"1\": bye}}", "nothing is said in \"zh\""),
         ("first: {say: [{in: fr, say: [ask]}], keys: {\"1\": bye}}", "expected a language of this menu"),

@@ -180,6 +180,63 @@ import Testing
         #expect(call.machine.state == "first" && call.machine.wrongs > 0)
     }
 
+    static let endedByHash = """
+          first:
+            say: [amount]
+            enter: {amount: sum, terminator-required: true}
+            wrong: {say: [oops]}
+            go: sure
+          sure: {say: [sure], keys: {"1": bye}}
+        """
+
+    @Test func anAmountWithoutItsHashIsAskedAgainAndNoLateKeyConfirmsIt() throws {
+        var call = try MenuFixture(states: Self.endedByHash)
+        call.send(.entered)
+        call.press("353")
+        call.send(.fired(.interDigit))
+        #expect(call.heard == ["oops", "amount"])
+        #expect(call.machine.snapshot().wrongs == 1)
+        call.press("1")
+        #expect(call.machine.state == "first" && call.machine.variables["sum"] == nil)
+        call.press("0#")
+        #expect(
+            call.machine.state == "sure" && call.machine.variables["sum"] == .integer(1_000), "what was there is gone")
+    }
+
+    @Test func anAmountWithoutItsHashThreeTimesIsTheEnd() throws {
+        var call = try MenuFixture(states: Self.endedByHash)
+        call.send(.entered)
+        for state in ["first", "first", "bye"] {
+            call.press("20")
+            call.send(.fired(.interDigit))
+            #expect(call.machine.state == state)
+        }
+    }
+
+    @Test func aNumberWithoutItsRequiredHashIsAskedAgain() throws {
+        var call = try MenuFixture(
+            states: """
+                  first: {say: [number], enter: {digits: n, length: [2, 4], terminator-required: true}, go: next}
+                  next: {say: [next], keys: {"1": bye}}
+                """)
+        call.send(.entered)
+        call.press("12")
+        call.send(.fired(.interDigit))
+        #expect(call.heard == ["number"] && call.machine.state == "first")
+        call.press("123#")
+        #expect(call.machine.state == "next")
+    }
+
+    @Test(arguments: ["enter: {amount: sum}", "enter: {digits: n, length: [2, 4], terminator-required: false}"])
+    func anEntryThatNeedsNoTerminatorEndsByAPause(_ entry: String) throws {
+        var call = try MenuFixture(
+            states: "  first: {say: [number], \(entry), go: next}\n  next: {say: [next], keys: {\"1\": bye}}")
+        call.send(.entered)
+        call.press("25")
+        call.send(.fired(.interDigit))
+        #expect(call.machine.state == "next")
+    }
+
     // MARK: Bank
 
     static let bank = """

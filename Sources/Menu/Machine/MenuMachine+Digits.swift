@@ -154,7 +154,13 @@ extension MenuMachine {
         schedule(.interDigit, question.interDigit, &turn)
     }
 
-    /// The terminator came, the entry is full, or no further digit came in time.
+    /// No further digit came in time.
+    mutating func pauseInEntry(_ turn: inout Turn) {
+        guard case .entry(_, let rule, _)? = definition.states[state]?.kind else { return }
+        if rule.needsTerminator { mistake(&turn) } else { completeEntry(&turn) }
+    }
+
+    /// The terminator came, the entry is full, or it ends by a pause.
     mutating func completeEntry(_ turn: inout Turn) {
         guard case .entry(_, let rule, _)? = definition.states[state]?.kind else { return }
         cancel(.interDigit, &turn)

@@ -128,7 +128,7 @@ public struct MenuMachine: Sendable {
         guard timers.remove(timer) != nil else { return }
         switch timer {
         case .firstDigit: if case .asking = phase { missInput(&turn) }
-        case .interDigit: if case .asking = phase { completeEntry(&turn) }
+        case .interDigit: if case .asking = phase { pauseInEntry(&turn) }
         case .swallowHash, .settling: break
         case .operation:
             if case .operating = phase, case .operation(let step)? = definition.states[state]?.kind {

@@ -62,6 +62,9 @@ struct EntryRule: Sendable {
     var variable: String
     var kind: Kind
     var terminator: KeypadDigit?
+    /// What no terminator ended is not complete, however long the caller pauses: a key on its way would count as
+    /// an answer to the question that follows.
+    var needsTerminator: Bool
     var swallowHash: Duration
     var then: MenuBranch
     /// Taken when `sameAs` differs.

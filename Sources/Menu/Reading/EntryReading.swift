@@ -24,7 +24,9 @@ struct EntryReading {
             let variable = reading.variableName(named)
         else {
             value.fail("an entry is exactly one of digits, secret or amount, with the name of its variable")
-            for key in kinds + ["length", "terminator", "same-as", "mismatch", "decimal-point", "maximum"] {
+            for key in kinds + [
+                "length", "terminator", "terminator-required", "same-as", "mismatch", "decimal-point", "maximum",
+            ] {
                 _ = map.take(key)
             }
             return nil
@@ -54,9 +56,16 @@ struct EntryReading {
             reading.variables.insert(variable)
         }
         var rule = EntryRule(
-            variable: variable, kind: kind, terminator: nil, swallowHash: swallow, then: then, mismatch: mismatch)
+            variable: variable, kind: kind, terminator: nil, needsTerminator: false, swallowHash: swallow, then: then,
+            mismatch: mismatch)
         let terminator = map.take("terminator").flatMap(reading.digit)
         rule.terminator = terminator ?? (rule.isFixedLength ? nil : .hash)
+        if let required = map.take("terminator-required") {
+            rule.needsTerminator = required.boolean() ?? false
+            if rule.needsTerminator, rule.isFixedLength {
+                required.fail("an entry of fixed length ends at its last digit, no terminator can be required")
+            }
+        }
         if case .amount(let point, _) = kind, point == rule.terminator {
             value.fail("the decimal point and the terminator are the same key")
         }
