@@ -91,7 +91,7 @@ func small(_ seed: UInt64, fault: Fault? = nil, only kinds: [String]? = nil) -> 
     /// The canaries: a simulation that does not notice these would notice nothing.
     @Test(arguments: Fault.allCases) func aFaultBreaksItsInvariant(_ fault: Fault) throws {
         let library = try #require(shipped)
-        for seed in 1...6 as ClosedRange<UInt64> {
+        for seed in 1...20 as ClosedRange<UInt64> {
             var settings = small(seed, fault: fault)
             if fault == .freshOperationID || fault == .staleWrites {
                 // A death has to hit one caller in the few milliseconds of a transfer; a fenced center has to write
