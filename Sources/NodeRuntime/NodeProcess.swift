@@ -49,6 +49,12 @@ public enum NodeProcess {
         try? "\(getpid())\n".write(toFile: pidFile, atomically: true, encoding: .utf8)
         try? "\(role) http://\(http.endpoint)\n".write(
             toFile: state.addressFile(of: common.name), atomically: true, encoding: .utf8)
+        // Access nodes use no store, whatever the default of their profile is.
+        if ["center", "master"].contains(role) {
+            do throws(NodeFailure) { try StoreNote(in: state).leave(common.store) } catch {
+                log.warning("commands will not find the store by themselves", metadata: ["problem": "\(error)"])
+            }
+        }
         log.notice("serving", metadata: ["role": "\(role)", "http": "\(http.endpoint)"])
 
         var draining: Task<Void, Never>?

@@ -1,12 +1,6 @@
 import ArgumentParser
 import Banking
-import NodeRuntime
-import Profiles
 import Store
-
-#if canImport(Glibc)
-    import Glibc
-#endif
 
 struct BankCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,28 +9,13 @@ struct BankCommand: AsyncParsableCommand {
 
     struct Options: ParsableArguments {
         @OptionGroup var state: StateOption
-        @Option(help: "The store, as in profiles; by default the state directory's own.") var store: String?
+        @Option(help: "The store, as in profiles; by default the one that the nodes of the state directory use.")
+        var store: String?
+        @Option(help: "Folder of the profiles that name the store.") var profiles: String?
         @Flag(help: "For programs.") var json = false
 
         func ask(_ request: StoreRequest) async throws -> StoreReply {
-            let text = store ?? "sqlite:tandem.sqlite"
-            guard let location = StoreLocation(text) else {
-                let found = StoreLocation.withoutPassword(text)
-                throw CommandFailure.usage("--store: found \"\(found)\", expected \(StoreLocation.expected)")
-            }
-            let folder = StateDirectory(state.directory)
-            // SQLite cannot tell a file that is away from one behind a closed door.
-            if case .sqlite(let path) = location, access(folder.resolve(path), R_OK | W_OK) != 0, errno == EACCES {
-                throw CommandFailure.failed(
-                    "bank: \(folder.resolve(path)): permission denied; run it as the user who owns the state directory")
-            }
-            let opened = openStore(location, in: folder)
-            let reply = await opened.submit(request)
-            await opened.close()
-            if case .unavailable(let trouble) = reply {
-                throw CommandFailure.failed("bank: the store cannot be used: \(trouble)")
-            }
-            return reply
+            try await BankStore(store: store, profiles: profiles, state: state.directory).ask(request)
         }
     }
 
