@@ -44,6 +44,9 @@ public struct NodeHealth: Sendable {
         case unknown, alive, doubted(Evidence), dead
     }
 
+    /// Which news of a fence the reason holds.
+    private enum FenceNote { case fenced, answering }
+
     private struct Ping {
         var token: UInt32
         var sentAt: MonotonicTime
@@ -72,6 +75,7 @@ public struct NodeHealth: Sendable {
     private var fencedIncarnation: String?
     private var pendingFence: String?
     private var wasFencedWrongly = false
+    private var saysFenced: FenceNote?
     private var currentHoldDown: Duration = .zero
     private var holdUntil: MonotonicTime?
     private var rampStart: MonotonicTime?
@@ -191,7 +195,12 @@ public struct NodeHealth: Sendable {
         dead evidence: Evidence, reason: String, now: MonotonicTime, into actions: inout [Action]
     ) {
         switch liveness {
-        case .dead: return
+        case .dead:
+            // Another master's fence came first; what this one sees itself tells a person more.
+            guard saysFenced != nil else { return }
+            saysFenced = nil
+            self.reason = reason
+            actions.append(.changed(state, reason: reason))
         case .unknown:
             // Nobody relied on it, so there is nothing to decide.
             liveness = .dead
@@ -273,9 +282,10 @@ public struct NodeHealth: Sendable {
 
     /// A fenced incarnation that still answers was fenced wrongly; it must come back as a new one.
     private mutating func noteZombie(now: MonotonicTime) {
-        guard !wasFencedWrongly else { return }
         wasFencedWrongly = true
+        guard saysFenced != .answering else { return }
         note("fenced but answering; waits for a new incarnation", now: now)
+        saysFenced = .answering
     }
 
     private mutating func revive(now: MonotonicTime, into actions: inout [Action]) {
@@ -364,9 +374,11 @@ public struct NodeHealth: Sendable {
             liveness = .dead
             rampStart = nil
             note("fenced", now: now)
+            saysFenced = .fenced
+        } else if incarnation == self.incarnation, answers > 0 {
+            // It answered between the verdict and the fence: the verdict was wrong.
+            noteZombie(now: now)
         }
-        // It answered between the verdict and the fence: the verdict was wrong.
-        if incarnation == self.incarnation, answers > 0 { noteZombie(now: now) }
         answers = incarnation == self.incarnation ? 0 : answers
         announce(from: before, into: &actions)
     }
@@ -384,6 +396,7 @@ public struct NodeHealth: Sendable {
 
     private mutating func note(_ reason: String, now: MonotonicTime) {
         self.reason = reason
+        saysFenced = nil
         since = now
     }
 

@@ -203,6 +203,32 @@ import Testing
         #expect(bench.health.fenced == "k1")
     }
 
+    @Test func aFenceByAnotherMasterIsNoAnswerOfTheDeadNode() {
+        var bench = HealthBench()
+        bench.run(until: .milliseconds(200))
+        bench.behaviour = .refuses
+        bench.tell { $0.fenceSettled("k1", isFenced: true, now: $1, into: &$2) }
+        #expect(bench.health.state == .down)
+        #expect(bench.health.reason == "fenced")
+        bench.run(until: .seconds(2))
+        #expect(bench.health.reason == "port refused 2 times (ICMP)")
+    }
+
+    @Test func theSilenceOfWhatWasFencedIsToldAndItsAnswersAsWell() {
+        var bench = HealthBench()
+        bench.run(until: .milliseconds(200))
+        bench.tell { $0.fenceSettled("k1", isFenced: true, now: $1, into: &$2) }
+        bench.run(until: .seconds(1))
+        #expect(bench.health.reason == "fenced but answering; waits for a new incarnation")
+        bench.behaviour = .silent
+        bench.run(until: .seconds(3))
+        #expect(bench.health.reason.hasPrefix("3 pings unanswered"))
+        bench.behaviour = .answers
+        bench.run(until: .seconds(5))
+        #expect(bench.health.reason == "fenced but answering; waits for a new incarnation")
+        #expect(bench.health.state == .down)
+    }
+
     @Test func aRightlyFencedNodeReturnsWithoutHoldDown() {
         var bench = deadAndFenced()
         bench.incarnation = "k2"

@@ -13,7 +13,7 @@ extension AccessCore {
         let before = chooser.table?.storeID
         guard case .adopted(let fallen) = chooser.adopt(table, now: now) else { return }
         // Epochs of another store begin anew.
-        if table.storeID != before { leaderEpoch = 0 }
+        if table.storeID != before { leader = LeaderEpoch() }
         ways.removeAll(keepingCapacity: true)
         noteFenced(table)
         actions.append(.adopted(table))

@@ -153,8 +153,8 @@ extension AccessCore {
 
     /// An order comes with the pings of the master that leads, so that it holds without the store, and ends so.
     private mutating func heed(_ notice: NodeNotice) {
-        guard notice.node == settings.identity.name, let leader = notice.leader, leader >= leaderEpoch else { return }
-        leaderEpoch = leader
+        guard notice.node == settings.identity.name, let epoch = notice.leader, leader.admits(epoch, now: now)
+        else { return }
         if let want = notice.want { order = want }
     }
 

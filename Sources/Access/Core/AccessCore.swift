@@ -43,8 +43,8 @@ public struct AccessCore: Sendable {
     var isShuttingDown = false
     /// What the operator wants of this node, as the leading master's pings say.
     var order = AdministrativeState.enabled
-    /// The highest epoch that a leading master named: what one of a lower epoch wants does not count.
-    var leaderEpoch: UInt64 = 0
+    /// Which leading master counts.
+    var leader = LeaderEpoch()
     /// New calls are refused, calls that are up go on.
     var refusesNewCalls: Bool { isShuttingDown || order != .enabled }
     public internal(set) var counters = AccessCounters()

@@ -26,15 +26,14 @@ extension CenterCore {
         let leads = notice.leader != nil
         // TAKEOVER.md, Identity and ownership: what a leader of a lower epoch says does not count.
         if let epoch = notice.leader {
-            guard epoch >= leaderEpoch ?? 0 else { return }
-            leaderEpoch = epoch
+            guard leader.admits(epoch, now: now.monotonic) else { return }
         }
-        if let want = notice.want, leads || leaderEpoch == nil { administrative = want }
+        if let want = notice.want, leads || !leader.isKnown { administrative = want }
         if notice.fenced == settings.identity.incarnation { findFenced() }
         guard leads, !isFenced else { return }
         if let list = ping.first(.tandemPeers).flatMap({ PeerList(headerValue: $0) }) { take(list) }
         for value in ping.values(of: .tandemTakeover).prefix(TakeoverNotice.limit) {
-            guard let takeover = TakeoverNotice(headerValue: value), takeover.leader >= leaderEpoch ?? 0,
+            guard let takeover = TakeoverNotice(headerValue: value), takeover.leader == notice.leader,
                 let dead = NodeIdentity(name: takeover.node, incarnation: takeover.incarnation),
                 dead != settings.identity
             else { continue }

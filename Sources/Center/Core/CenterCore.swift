@@ -24,8 +24,8 @@ public struct CenterCore: Sendable {
     var parting = PartingDialogs()
     var unwritten = UnwrittenRecords()
     var retriesUnwritten = false
-    /// The highest epoch that a leading master named.
-    var leaderEpoch: UInt64?
+    /// Which leading master counts.
+    var leader = LeaderEpoch()
     var peers = PeerList()
     var formerPeers = FormerPeers()
     var takeovers = TakeoverDesk()
