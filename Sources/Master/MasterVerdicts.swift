@@ -171,8 +171,11 @@ extension MasterCore {
             if let position {
                 dueFences[position].askedAt = nil
                 dueFences[position].notBefore = now + Self.fenceRetry
-                let detail = "\(identity.incarnation): \(reason)"
-                actions.append(.audit(AuditRecord(.fenceFailed, node: identity.name, by: by, detail: detail)))
+                // Who lost the lead meanwhile is refused for that, and another one fences.
+                if standing.writingEpoch != nil {
+                    let detail = "\(identity.incarnation): \(reason)"
+                    actions.append(.audit(AuditRecord(.fenceFailed, node: identity.name, by: by, detail: detail)))
+                }
             }
         }
         guard let index = indexes[identity.name] else { return }

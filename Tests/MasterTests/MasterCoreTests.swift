@@ -262,6 +262,26 @@ import Testing
         #expect(bench.fenced.count == count)
     }
 
+    /// The store refuses who leads no more: no failure that anybody has to look at.
+    @Test func aFenceThatIsRefusedAfterTheLeadWasLostIsNoNews() {
+        var bench = MasterBench()
+        bench.run(until: .seconds(20))
+        bench.fences = .failed(reason: "locked")
+        bench.nodes["center-a"]?.behaviour = .refuses
+        bench.run(until: .seconds(21))
+        func failures() -> Int {
+            bench.log.count { if case .audit(let record) = $0.action { record.kind == .fenceFailed } else { false } }
+        }
+        let told = failures()
+        #expect(told > 0)
+        bench.store = .belongsTo(MasterBench.identity("master-b", "m1"), epoch: 2)
+        bench.run(until: .seconds(23))
+        #expect(bench.core.standing.writingEpoch == nil)
+        let afterwards = failures()
+        bench.tell(.fenceSettled(MasterBench.identity("center-a", "k1"), .failed(reason: "not the leader")))
+        #expect(failures() == afterwards)
+    }
+
     @Test func aFenceWithoutOutcomeIsAskedForAgain() {
         var bench = MasterBench()
         bench.run(until: .seconds(20))

@@ -98,6 +98,11 @@ struct AlarmBoard: Sendable {
         entries.removeValue(forKey: Key(code: code, node: node)).map { .cleared($0.alarm) }
     }
 
+    /// Clears it whatever node it is about.
+    mutating func clearAll(_ code: Alarm.Code) -> [Change] {
+        entries.keys.filter { $0.code == code }.compactMap { clear($0.code, node: $0.node) }
+    }
+
     /// Clears what has had its time.
     mutating func expire(now: WallTime) -> [Change] {
         let over = entries.filter { $0.value.expires.map { $0 <= now } ?? false }.map(\.key)

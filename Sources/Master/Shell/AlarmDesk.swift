@@ -28,6 +28,10 @@ final class AlarmDesk: Sendable {
 
     func clear(_ code: Alarm.Code, node: String? = nil) { tell(board.withLock { $0.clear(code, node: node) }) }
 
+    func clearAll(_ code: Alarm.Code) {
+        for change in board.withLock({ $0.clearAll(code) }) { tell(change) }
+    }
+
     func set(
         _ isRaised: Bool, _ code: Alarm.Code, _ severity: Alarm.Severity, node: String? = nil,
         _ message: @autoclosure () -> String

@@ -181,6 +181,8 @@ struct MasterHandler: DatagramHandler {
             around.log.notice(
                 "node changed", metadata: ["about": "\(node)", "state": "\(state.rawValue)", "reason": "\(reason)"])
             tell(of: node)
+            // It lives: nobody wants a fence of it any more. One that must be all the same tells of itself again.
+            if state.lives { around.alarms.clear(.fenceFailed, node: node) }
             lookAround(now: now)
         case .fence(let identity, let epoch): fence(identity, epoch: epoch)
         case .askWitnesses: around.witnesses.ask()
@@ -192,6 +194,8 @@ struct MasterHandler: DatagramHandler {
         case .askLease(let number): askLease(number)
         case .standingChanged(let standing):
             around.lostSessions.lead(term(of: standing))
+            // Fences are the leader's: whoever leads now raises the alarm where one fails again.
+            if case .standby = standing { around.alarms.clearAll(.fenceFailed) }
             tell(of: core.settings.identity.name)
         case .recordOrder(let node, let state, let by, let epoch): record(state, for: node, by: by, epoch: epoch)
         case .refuseOrder(_, _, let refusal): order?.answer(.refused(refusal))

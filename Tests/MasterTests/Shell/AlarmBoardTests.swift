@@ -28,6 +28,19 @@ import Testing
         #expect(board.alarms.isEmpty)
     }
 
+    @Test func aCodeIsClearedWhateverNodeItIsAbout() {
+        var board = AlarmBoard()
+        for node in ["center-a", "center-b"] {
+            _ = board.raise(Alarm(.fenceFailed, .major, node: node, message: "locked", since: Self.start))
+        }
+        _ = board.raise(Self.down("silent"))
+        let cleared = board.clearAll(.fenceFailed)
+        #expect(cleared.count == 2)
+        let again = board.clearAll(.fenceFailed)
+        #expect(again.isEmpty)
+        #expect(board.alarms == [Self.down("silent")])
+    }
+
     @Test func whatHappenedClearsItselfWhatLastsDoesNot() {
         var board = AlarmBoard()
         _ = board.raise(Self.down("silent"))
