@@ -139,7 +139,7 @@ final class CenterBench {
     }
 
     /// Lets time pass without the center, as when its process is stopped.
-    func sleep(_ span: Duration) { move(to: now.monotonic + span) }
+    func stop(for span: Duration) { move(to: now.monotonic + span) }
 
     private func move(to time: MonotonicTime) {
         now = Moment(monotonic: time, wall: now.wall + (time - now.monotonic))

@@ -23,7 +23,7 @@ import Testing
         let phone = try Phone(bench).establish()
         bench.storeMode = .silent
         bench.forgetSent()
-        bench.sleep(gap)
+        bench.stop(for: gap)
         bench.handle(.stoodStill(gap, until: bench.now.monotonic, hasBacklog: hasBacklog))
         return (bench, phone)
     }
@@ -131,7 +131,7 @@ import Testing
         bench.advance(by: .milliseconds(400))
         let (_, early) = try #require(bench.unanswered.last)
         bench.forgetSent()
-        bench.sleep(.seconds(6))
+        bench.stop(for: .seconds(6))
         bench.handle(.stoodStill(.seconds(6), until: bench.now.monotonic, hasBacklog: true))
         bench.handle(.stored(early, .done))
         try phone.request("INFO")
@@ -147,7 +147,7 @@ import Testing
         try Phone(bench).invite()
         bench.storeMode = .silent
         bench.forgetSent()
-        bench.sleep(.seconds(3))
+        bench.stop(for: .seconds(3))
         bench.handle(.stoodStill(.seconds(3), until: bench.now.monotonic, hasBacklog: true))
         bench.advance(by: .seconds(1))
         #expect(bench.sent.isEmpty)
@@ -236,7 +236,7 @@ import Testing
         try phone.request("INFO")
         let bytes = try #require(bench.sent.last).message.bytes
         bench.forgetSent()
-        bench.sleep(.seconds(1))
+        bench.stop(for: .seconds(1))
         bench.handle(.unwritten(bytes, Self.tcp, since: handedIn))
         #expect(bench.sent.isEmpty)
         answerStanding(bench, .done)
@@ -254,7 +254,7 @@ import Testing
         try phone.request("INFO")
         let bytes = try #require(bench.sent.last).message.bytes
         bench.forgetSent()
-        bench.sleep(.seconds(1))
+        bench.stop(for: .seconds(1))
         bench.handle(.fenced(newIdentity: try #require(CenterBench.nextIdentity)))
         bench.handle(.unwritten(bytes, Self.tcp, since: handedIn))
         bench.advance(by: .seconds(5))

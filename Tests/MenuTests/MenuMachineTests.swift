@@ -267,7 +267,7 @@ import Testing
         """
     static let login = "login: {state: first, customer: customer, otherwise: home}"
 
-    private func loggedIn() throws -> MenuFixture {
+    static func loggedIn() throws -> MenuFixture {
         var call = try MenuFixture(states: Self.bank, extra: Self.login)
         call.send(.entered)
         call.press("1234135790")
@@ -305,7 +305,7 @@ import Testing
     }
 
     @Test func theLoggedInCustomerIsTheBanksNotTheMenus() throws {
-        var call = try loggedIn()
+        var call = try Self.loggedIn()
         call.machine.variables["customer"] = .text("6666")
         call.press("1")
         #expect(call.operation?.arguments["customer"] == .text("1234"))
@@ -325,7 +325,7 @@ import Testing
     }
 
     @Test func anAnswerForAnEarlierRequestIsIgnored() throws {
-        var call = try loggedIn()
+        var call = try Self.loggedIn()
         call.press("1")
         let old = call.lastCall
         call.send(.fired(.operation))
@@ -336,8 +336,8 @@ import Testing
 
     // MARK: Money (TAKEOVER.md)
 
-    private func atReadBack() throws -> MenuFixture {
-        var call = try loggedIn()
+    static func atReadBack() throws -> MenuFixture {
+        var call = try Self.loggedIn()
         call.press("2")
         call.press("4321")
         call.press("100#")
@@ -345,7 +345,7 @@ import Testing
     }
 
     @Test func theOperationIDIsFixedAtTheReadBackAndIsInItsSnapshot() throws {
-        var call = try atReadBack()
+        var call = try Self.atReadBack()
         let pending = try #require(call.machine.snapshot().pendingOperation)
         #expect(pending.name == "transfer")
         #expect(UUID(uuidString: pending.id) != nil)
@@ -361,7 +361,7 @@ import Testing
     }
 
     @Test func anotherReadBackIsAnotherOperation() throws {
-        var call = try atReadBack()
+        var call = try Self.atReadBack()
         let first = call.machine.snapshot().pendingOperation
         call.press("2")
         #expect(call.machine.snapshot().pendingOperation == nil)
@@ -371,39 +371,9 @@ import Testing
         #expect(call.machine.snapshot().pendingOperation?.id != first?.id)
     }
 
-    @Test func aTakeoverKeepsTheOperationIDAtTheReadBackAndWhileItRuns() throws {
-        var call = try atReadBack()
-        for state in ["confirm", "run"] {
-            let snapshot = call.machine.snapshot()
-            #expect(snapshot.state == state)
-            var next = MenuFixture(call.machine.definition, seed: 99)
-            next.send(.resumed(snapshot))
-            #expect(next.machine.snapshot().pendingOperation == snapshot.pendingOperation)
-            #expect(next.operation == nil, "nothing runs unasked")
-            call.press("1")
-        }
-    }
-
-    /// TAKEOVER.md, Money: "one that is present has its result".
-    @Test func aTakeoverWhileMoneyMovesAsksTheBankAndTellsItsResult() throws {
-        var call = try atReadBack()
-        call.press("1")
-        let snapshot = call.machine.snapshot()
-        let pending = try #require(snapshot.pendingOperation)
-        var next = MenuFixture(call.machine.definition, seed: 99)
-        next.send(.resumed(snapshot))
-        let asked = try #require(
-            next.last.compactMap { action -> OperationCall? in
-                if case .askOutcome(let call, "transfer", pending.id) = action { call } else { nil }
-            }.first)
-        #expect(next.heard.isEmpty)
-        next.send(.operationResult(asked, name: "done"))
-        #expect(next.heard == ["done"])
-    }
-
     /// TAKEOVER.md, Money: "after a claim, an id that is absent never ran and never will".
     @Test func aTransferThatNeverRanIsReadBackAgainUnderItsIDAndCanBeConfirmed() throws {
-        var call = try atReadBack()
+        var call = try Self.atReadBack()
         let readBack = call.heard
         call.press("1")
         let snapshot = call.machine.snapshot()
@@ -418,26 +388,15 @@ import Testing
         #expect(next.operation?.operationID == snapshot.pendingOperation?.id)
     }
 
-    /// Nobody can say: it is spoken as in doubt, and not run again.
-    @Test func aTakeoverWhoseBankIsSilentSpeaksOfDoubt() throws {
-        var call = try atReadBack()
-        call.press("1")
-        var next = MenuFixture(call.machine.definition, seed: 99)
-        next.send(.resumed(call.machine.snapshot()))
-        next.send(.fired(.operation))
-        #expect(next.heard == ["doubt"])
-        #expect(next.operation == nil)
-    }
-
     @Test func aTransferWithoutAnAnswerIsInDoubtNotDone() throws {
-        var call = try atReadBack()
+        var call = try Self.atReadBack()
         call.press("1")
         call.send(.fired(.operation))
         #expect(call.heard == ["doubt"])
     }
 
     @Test func digitsPressedWhileMoneyMovesAreNotKept() throws {
-        var call = try atReadBack()
+        var call = try Self.atReadBack()
         call.press("1")
         call.press("21")
         _ = call.answer("done")
@@ -447,56 +406,10 @@ import Testing
     }
 
     @Test func digitsPressedWhileTheBankLooksUpAreKept() throws {
-        var call = try loggedIn()
+        var call = try Self.loggedIn()
         call.press("1")
         call.press("2")
         _ = call.answer("ok", ["amount_minor": 5, "currency": "CNY"])
         #expect(call.machine.state == "payee")
-    }
-
-    // MARK: Takeover
-
-    @Test func digitsOfTheFirstSecondAfterATakeoverDoNotCount() throws {
-        let call = try loggedIn()
-        var next = MenuFixture(call.machine.definition)
-        next.send(.resumed(call.machine.snapshot()))
-        #expect(next.heard == ["home"])
-        #expect(next.last.contains(.schedule(.settling, .seconds(1))))
-        #expect(next.last.contains(.enteredState("home", path: "home", extendsPath: false)))
-        #expect(next.press("1") == [])
-        next.send(.fired(.settling))
-        next.press("1")
-        #expect(next.operation?.arguments["customer"] == .text("1234"), "still logged in")
-    }
-
-    @Test func aTakeoverDuringTheLoginAsksForThePINAgain() throws {
-        var call = try MenuFixture(states: Self.bank, extra: Self.login)
-        call.send(.entered)
-        call.press("1234135790")
-        #expect(call.machine.state == "check")
-        var next = MenuFixture(call.machine.definition)
-        next.send(.resumed(call.machine.snapshot()))
-        #expect(next.machine.state == "pin")
-        #expect(next.operation == nil)
-    }
-
-    @Test func aSnapshotOfAStateThatIsGoneGoesToWhereTheCallerBelongs() throws {
-        let call = try loggedIn()
-        var snapshot = call.machine.snapshot()
-        snapshot.state = "no-longer-here"
-        var next = MenuFixture(call.machine.definition)
-        next.send(.resumed(snapshot))
-        #expect(next.machine.state == "home")
-    }
-
-    @Test func retriesSurviveATakeover() throws {
-        var call = try MenuFixture(states: Self.question)
-        call.send(.entered)
-        call.press("99")
-        var next = MenuFixture(call.machine.definition)
-        next.send(.resumed(call.machine.snapshot()))
-        next.send(.fired(.settling))
-        next.press("9")
-        #expect(next.machine.state == "bye")
     }
 }

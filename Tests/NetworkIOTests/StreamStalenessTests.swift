@@ -9,8 +9,20 @@ import Testing
 @Suite struct StreamStalenessTests {
     private final class HandedBack: Sendable {
         private let messages = Mutex<[[UInt8]]>([])
-        func add(_ bytes: [UInt8]) { messages.withLock { $0.append(bytes) } }
+        private let arrivals = AsyncStream<Void>.makeStream()
+
+        func add(_ bytes: [UInt8]) {
+            messages.withLock { $0.append(bytes) }
+            arrivals.continuation.yield()
+        }
+
         var all: [[UInt8]] { messages.withLock { $0 } }
+
+        /// Until there is one.
+        func first() async {
+            var iterator = arrivals.stream.makeAsyncIterator()
+            await iterator.next()
+        }
     }
 
     private func send(_ message: [UInt8], limit: Duration, to peer: RecordingTransport) async throws -> HandedBack {
@@ -20,7 +32,7 @@ import Testing
         ) { _ in true }
         let remote = try await peer.listen()
         transport.send(message, to: Flow(transport: .tcp, remote: remote))
-        for _ in 0..<500 where handedBack.all.isEmpty && limit == .zero { try await Task.sleep(for: .milliseconds(10)) }
+        if limit == .zero { await handedBack.first() }
         return handedBack
     }
 
