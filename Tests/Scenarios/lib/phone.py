@@ -139,7 +139,8 @@ class Phone:
                 data, source = self.socket.recvfrom(65536)
             except (BlockingIOError, OSError):
                 return
-            if data.strip(b"\r\n\0"):
+            # RFC 7983 §7: 128 to 191 begins RTP or RTCP: a last packet to the port's former user.
+            if data.strip(b"\r\n\0") and not 128 <= data[0] <= 191:
                 self._take(data, source)
 
     def _stream_readable(self):
