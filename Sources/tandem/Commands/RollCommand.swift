@@ -110,7 +110,23 @@ struct Roll {
             throw CommandFailure.failed(
                 "roll: \(process.name) serves but is not up in tandem status; see its reason there")
         }
+        if process.role == "master" {
+            try await waitUntilSeeing(before.filter(\.state.lives).map(\.name), from: process.name)
+        }
         printNow("\(process.name): back")
+    }
+
+    /// A master that has just begun knows nobody; who asks it would read that all are down.
+    private func waitUntilSeeing(_ living: [String], from master: String) async throws {
+        var missing = living
+        let sees = await holds {
+            guard let reports = try? await client.get([NodeReport].self, "/nodes") else { return false }
+            missing = living.filter { name in !reports.contains { $0.name == name && $0.state.lives } }
+            return missing.isEmpty
+        }
+        guard sees else {
+            throw CommandFailure.failed("roll: \(master) serves but does not hear \(missing.joined(separator: ", "))")
+        }
     }
 
     private func drain(_ process: RunningProcess) async throws {
