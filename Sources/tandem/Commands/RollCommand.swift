@@ -39,12 +39,19 @@ struct Roll {
     func run() async throws {
         let running = try supervised()
         let reports = try await client.get([NodeReport].self, "/nodes")
-        let order = Self.order(running.map { node in (node.name, node.role, reports.contains { $0.leads(node.name) }) })
+        let leader = Self.leader(reports)
+        let order = Self.order(running.map { ($0.name, $0.role, $0.name == leader) })
         for name in order {
             guard let process = running.first(where: { $0.name == name }) else { continue }
             try await restart(process)
         }
         printNow("rolled: \(order.joined(separator: ", "))")
+    }
+
+    /// A master says only of itself that it leads or stands by: where the one that was asked stands by, another leads.
+    private static func leader(_ reports: [NodeReport]) -> String? {
+        let masters = reports.filter { $0.role == .master && $0.state.lives }
+        return (masters.first { $0.leads($0.name) } ?? masters.first { $0.reason != "stands by" })?.name
     }
 
     /// Masters that stand by, centers, access nodes, the leading master.
