@@ -26,21 +26,24 @@ public struct StatementEntry: Hashable, Sendable, Codable {
     }
 
     public var at: WallTime
+    /// The bank's own day, since 1970-01-01: what the caller hears, and what the daily limit counts.
+    public var day: Int64
     /// Negative where money left the account.
     public var amountMinor: Int64
     public var kind: Kind
     /// The other side's customer number.
     public var counterparty: String
 
-    public init(at: WallTime, amountMinor: Int64, kind: Kind, counterparty: String) {
+    public init(at: WallTime, day: Int64, amountMinor: Int64, kind: Kind, counterparty: String) {
         self.at = at
+        self.day = day
         self.amountMinor = amountMinor
         self.kind = kind
         self.counterparty = counterparty
     }
 
     private enum CodingKeys: String, CodingKey {
-        case at
+        case at, day
         case amountMinor = "amount_minor"
         case kind, counterparty
     }

@@ -125,7 +125,7 @@ public struct Ledger: Sendable {
 
     private static func statementEntry(_ entry: LedgerEntry) -> StatementEntry {
         StatementEntry(
-            at: entry.at, amountMinor: entry.amountMinor, kind: entry.kind,
+            at: entry.at, day: entry.day, amountMinor: entry.amountMinor, kind: entry.kind,
             counterparty: entry.counterparty.customer.description)
     }
 }

@@ -26,6 +26,12 @@ public struct WallTime: Hashable, Comparable, Sendable {
         return shifted >= 0 ? shifted / Self.millisecondsPerDay : (shifted + 1) / Self.millisecondsPerDay - 1
     }
 
+    /// Midnight UTC of a day since 1970-01-01; its `description` begins with that day's date.
+    public init(day: Int64) {
+        let (milliseconds, overflow) = day.multipliedReportingOverflow(by: Self.millisecondsPerDay)
+        self.init(milliseconds: overflow ? (day < 0 ? .min : .max) : milliseconds)
+    }
+
     private static let millisecondsPerDay: Int64 = 86_400_000
     /// 0000-01-01 and 9999-12-31, the years that RFC 3339 can write.
     private static let writable: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999

@@ -63,6 +63,38 @@ import Testing
         #expect(phase == .executed)
     }
 
+    /// Each doubt has the id of its own operation, whatever was asked before or meanwhile.
+    @Test func anotherOperationInDoubtIsAskedForByItsOwnID() throws {
+        let bench = try CenterBench()
+        let (_, transfer) = try doubtful(bench)
+        try bench.listen()
+        try bench.press("5")
+        try bench.press("975318")
+        try bench.press("975318")
+        let change = try #require(bench.bank.last?.operation.id)
+        #expect(bench.bank.last?.operation.name == "change-pin" && change != transfer)
+        try answer(bench, .unknown)
+        bench.replies = { if case .bankResult(let id) = $0 { .bankResult(id == transfer ? .done : nil) } else { nil } }
+        bench.advance(by: BankDoubts.firstDelay)
+        #expect(questions(bench, transfer) == 1 && questions(bench, change) == 1)
+        #expect(resolutions(bench) == ["transfer \(transfer): resolved, done"])
+        bench.advance(by: .seconds(600))
+        #expect(resolutions(bench).last == "change-pin \(change): resolved, it never ran")
+    }
+
+    @Test func anAnswerToAnotherOperationSaysNothingOfTheTransfer() throws {
+        let bench = try CenterBench()
+        let (_, transfer) = try doubtful(bench)
+        try bench.listen()
+        try bench.press("1")
+        #expect(bench.bank.last?.operation.name == "balance")
+        try answer(bench, .unavailable)
+        let handle = try #require(bench.lastCall)
+        var phase: (id: String, phase: PendingOperation.Phase)?
+        bench.core.withCall(handle) { phase = $1.operationPhase }
+        #expect(phase?.id == transfer.description && phase?.phase == .submitted)
+    }
+
     /// The session's timeline says what became of it although nobody is there to hear it.
     @Test func callThatEndedMeanwhileIsResolvedToo() throws {
         let bench = try CenterBench()

@@ -143,12 +143,12 @@ import Testing
         #expect(bench.records.map(\.end) == [.limit])
     }
 
-    @Test func silenceOfTheMediaPlaneEndsTheCallAsLost() throws {
+    @Test func silenceForTheProfilesTimeEndsTheCallByThatLimit() throws {
         let bench = try CenterBench()
         try Phone(bench).establish()
         bench.handle(.media(try #require(bench.lastCall), .timedOut))
         #expect(bench.requestsSent(.bye).count == 1)
-        #expect(bench.records.map(\.end) == [.lost])
+        #expect(bench.records.map(\.end) == [.limit])
     }
 
     @Test func endOfTheNodeEndsEveryCall() throws {

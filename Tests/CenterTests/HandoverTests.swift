@@ -124,6 +124,54 @@ import Testing
         #expect(cluster.store.records.count == 1)
     }
 
+    /// The peer was fenced since it was last heard of: it gets no row, and the call stays under the right it had.
+    @Test func fencedPeerGetsNothingAndTheCallStays() throws {
+        let (cluster, phones) = try draining()
+        cluster.store.fence(try cluster.identity("b"))
+        try drain(cluster)
+        let a = try cluster["a"]
+        #expect(a.callCount == 1)
+        #expect(!a.isClosed(a.lastCall))
+        #expect(a.call?.ownership.epoch == 1)
+        #expect(a.requestsSent(.options).isEmpty)
+        try phones[0].hangUp()
+        #expect(cluster.store.records.map(\.end) == [.caller])
+    }
+
+    /// The answer to the claim for the peer comes when the call is being taken back: it is not the answer to that.
+    @Test func lateAnswerToTheClaimIsNotTakenForTheReclaims() throws {
+        let (cluster, _) = try draining()
+        let a = try cluster["a"]
+        a.holdsBack = { if case .handover(_, let step) = $0 { step != .saving } else { false } }
+        try drain(cluster)
+        let session = try #require(a.opened.first?.session)
+        let peers = try #require(cluster.store.session(session))
+        a.advance(by: Handover.patience)
+        #expect(a.heldBack.count == 2)
+        a.handle(.stored(try #require(a.heldBack.first), .claimed(peers)))
+        #expect(a.call?.handover?.step == .reclaiming)
+        let own = try #require(cluster.store.session(session))
+        a.handle(.stored(try #require(a.heldBack.last), .claimed(own)))
+        #expect(a.call?.handover == nil)
+        #expect(a.call?.ownership == own.ownership && own.ownership.node.name == "center-a")
+    }
+
+    /// The caller goes on while the last checkpoint is on its way: the peer is to go on from there, so it waits.
+    @Test func keyWhileTheCallIsSavedIsNotLost() throws {
+        let (cluster, _) = try draining()
+        let a = try cluster["a"]
+        var isSlow = true
+        a.holdsBack = { if case .handover(_, .saving) = $0 { isSlow } else { false } }
+        try drain(cluster)
+        try a.press("2")
+        isSlow = false
+        a.handle(.stored(try #require(a.heldBack.first), .done))
+        #expect(a.call?.handover == nil)
+        a.advance(by: Handover.interval)
+        try relay(cluster)
+        #expect(try cluster["b"].call?.menu?.state == "main")
+    }
+
     /// The caller hangs up at a while the peer is asked: one record, and the peer finds nothing to go on with.
     @Test func callerWhoHangsUpMeanwhileHasOneRecord() throws {
         let (cluster, phones) = try draining()

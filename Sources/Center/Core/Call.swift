@@ -34,6 +34,9 @@ struct Call: Sendable {
     /// Where the caller signals from: of the INVITE, and of the last target refresh or the last request by a connection.
     /// Our requests go there when the dialog says no address that is one.
     var flow: Flow
+    /// The address that the caller signals from, past the nodes of this system; its audio may come from there. Nil where
+    /// that is `flow`'s.
+    var signalledFrom: IPAddress?
     /// An INVITE or re-INVITE with the way it came, until its ACK: responses are made from it.
     var invite: OpenInvite?
     /// CSeq number of the caller's last INVITE.
@@ -69,8 +72,8 @@ struct Call: Sendable {
     /// Tells one playing from the next; the media plane echoes it.
     var playback: (id: UInt64, prompt: PromptID)?
     var nextPlayback: UInt64 = 0
-    /// What the bank was asked last, for the timeline.
-    var operation: (call: OperationCall, name: String)?
+    /// What the bank was asked and has not answered; the menu may wait for one of them no longer.
+    var asked: [OperationCall: AskedOperation] = [:]
     /// How far the bank operation is whose id was fixed last, by what this node knows.
     var operationPhase: (id: String, phase: PendingOperation.Phase)?
     /// The operation of a former owner that the bank is asked about.
@@ -90,8 +93,6 @@ struct Call: Sendable {
     var refusedBy: Set<String> = []
     /// All of them: no handover before this time.
     var staysUntil = MonotonicTime.zero
-    /// What the bank has not answered yet.
-    var bankBusy: OperationCall?
 
     /// The session's row in the store, as far as this node knows.
     enum Row: Equatable, Sendable {
@@ -102,6 +103,12 @@ struct Call: Sendable {
         /// The store was away; asked again later. There may be a row: an answer may have been lost.
         case refused
         case open
+    }
+
+    struct AskedOperation: Sendable {
+        var name: String
+        /// Under which the bank keeps the result; nil for operations that may be repeated at will.
+        var id: OperationID?
     }
 
     struct OpenInvite: Sendable {

@@ -55,7 +55,7 @@ public enum StorePurpose: Hashable, Sendable {
     case strays
     case menu(hash: String)
     /// A step of a call's way to a peer.
-    case handover(CallHandle)
+    case handover(CallHandle, HandoverStep)
     /// The row of a call that a peer gives.
     case incoming(SessionID)
     /// What became of a bank operation.

@@ -7,8 +7,8 @@ import Store
 /// became of it, and a caller who is still there can be told.
 extension CenterCore {
     /// The bank's answer was `unknown`.
-    mutating func doubt(_ id: String, _ name: String, in call: Call) {
-        guard let id = OperationID(id), doubts[id] == nil else { return }
+    mutating func doubt(_ id: OperationID, _ name: String, in call: Call) {
+        guard doubts[id] == nil else { return }
         if let oldest = doubts.surplus { conclude(oldest, "unknown, given up: too many such") }
         doubts[id] = BankDoubts.Doubt(session: call.session, call: call.handle, name: name, since: now.monotonic)
         actions.append(.note(.doubtBegan(call.session)))

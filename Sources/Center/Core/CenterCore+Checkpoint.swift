@@ -75,8 +75,8 @@ extension CenterCore {
         case .outcome(let handle, let operation): withCall(handle) { $0.outcomeKnown(operation, reply, in: &$1) }
         case .formats: learnFormats(reply)
         case .strays: adopt(reply)
-        case .handover(let handle):
-            withCall(handle) { $0.handoverStored(&$1, reply) }
+        case .handover(let handle, let step):
+            withCall(handle) { $0.handoverStored(&$1, step, reply) }
             giveMore()
         case .incoming(let session): incomingFound(session, reply)
         case .standing(let round): standingAnswered(round, reply)

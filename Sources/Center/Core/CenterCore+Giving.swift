@@ -34,14 +34,14 @@ extension CenterCore {
     /// Not while anything is half done between the caller, this center and the bank: that call's turn comes later.
     private mutating func beginHandover(of call: inout Call) {
         guard call.phase == .established, call.row == .open, call.handover == nil, call.takeover == nil,
-            call.reinvite == nil, call.unsentInvite == nil, call.acceptance == nil, call.bankBusy == nil,
+            call.reinvite == nil, call.unsentInvite == nil, call.acceptance == nil, call.asked.isEmpty,
             call.staysUntil <= now.monotonic,
             let peer = nextPeer(for: call),
             let identity = NodeIdentity(name: peer.node, incarnation: peer.incarnation)
         else { return }
         call.handover = Handover(peer: peer, right: Ownership(node: identity, epoch: call.ownership.epoch + 1))
         giving.insert(call.handle)
-        actions.append(.store(.checkpoint(write(call)), .handover(call.handle)))
+        actions.append(.store(.checkpoint(write(call)), .handover(call.handle, .saving)))
         schedule(.handover, in: &call, after: Handover.patience)
     }
 
@@ -57,15 +57,19 @@ extension CenterCore {
         return others.first { !call.refusedBy.contains($0.node) }
     }
 
-    /// The store's word at each step.
-    mutating func handoverStored(_ call: inout Call, _ reply: StoreReply) {
-        guard let handover = call.handover else { return }
-        switch (handover.step, reply) {
+    /// The store's word about one step. A late one says nothing any more: the next step's word comes after it.
+    mutating func handoverStored(_ call: inout Call, _ step: Handover.Step, _ reply: StoreReply) {
+        guard let handover = call.handover, handover.step == step else { return }
+        switch (step, reply) {
+        // The caller went on meanwhile, and the peer would go back: that call's turn comes later.
+        case (.saving, .done) where call.isDirty, (.saving, .superseded) where call.isDirty: endHandover(of: &call)
         case (.saving, .done), (.saving, .superseded): claimForPeer(&call)
         case (.saving, .unavailable), (.saving, .refused):
             call.isDirty = true
             endHandover(of: &call)
         case (.claiming, .claimed): offer(&call)
+        // The peer is dead to the others since: the row is still under this node's right.
+        case (.claiming, .fenced): keep(&call, call.ownership)
         // It may have been done or not: as with a peer that does not answer.
         case (.claiming, .unavailable): takeBack(&call)
         case (.reclaiming, .claimed(let stored)): keep(&call, stored.ownership)
@@ -82,7 +86,8 @@ extension CenterCore {
         call.handover?.step = .claiming
         actions.append(
             .store(
-                .claim(call.session, from: call.ownership, by: right.node, ground: .handover), .handover(call.handle)))
+                .claim(call.session, from: call.ownership, by: right.node, ground: .handover),
+                .handover(call.handle, .claiming)))
         schedule(.handover, in: &call, after: Handover.patience)
     }
 
@@ -136,7 +141,7 @@ extension CenterCore {
         actions.append(
             .store(
                 .claim(call.session, from: handover.right, by: settings.identity, ground: .handover),
-                .handover(call.handle)))
+                .handover(call.handle, .reclaiming)))
         schedule(.handover, in: &call, after: Handover.patience)
     }
 
@@ -159,7 +164,8 @@ extension CenterCore {
         inviteAgain(&call)
     }
 
-    private mutating func endHandover(of call: inout Call) {
+    /// Before the row is the peer's it costs nothing.
+    mutating func endHandover(of call: inout Call) {
         cancel(.handover, in: &call)
         giving.remove(call.handle)
         call.handover = nil

@@ -9,6 +9,8 @@ import Store
 extension CenterCore {
     /// Answers given to a menu at once, one after another, without a prompt or a key between them.
     private static var menuRoundLimit: Int { 16 }
+    /// Operations of one call that the bank has not answered: more only where it answers none of them.
+    private static var askedLimit: Int { 16 }
 
     mutating func drive(_ event: MenuEvent, in call: inout Call) {
         var next: MenuEvent? = event
@@ -82,7 +84,7 @@ extension CenterCore {
             guard call.latched != endpoint else { return }
             call.latched = endpoint
             call.isDirty = true
-        case .timedOut: hangUp(&call, .lost, "no RTP")
+        case .timedOut: hangUp(&call, .limit, "no RTP for so long as the profile allows")
         }
     }
 
@@ -95,9 +97,11 @@ extension CenterCore {
     // MARK: The bank
 
     private mutating func ask(_ operation: MenuOperation, in call: inout Call) -> MenuEvent? {
-        call.operation = (operation.call, operation.name)
+        // The bank comes first; the call is given later.
+        if call.handover?.step == .saving { endHandover(of: &call) }
         // Without a row in the store there is no right under which money could move (TAKEOVER.md, Money).
-        guard call.isStored, call.handover == nil, let request = BankOperation(operation, in: call, random: &random)
+        guard call.isStored, call.handover == nil, call.asked.count < Self.askedLimit,
+            let request = BankOperation(operation, in: call, random: &random)
         else {
             note(.bank, "\(operation.name): unavailable", in: &call)
             return .operationResult(operation.call, name: "unavailable")
@@ -108,25 +112,25 @@ extension CenterCore {
             write.checkpoint.menu?.pendingOperation?.phase = .executed
             call.operationPhase = (id, .submitted)
         }
-        call.bankBusy = operation.call
+        call.asked[operation.call] = Call.AskedOperation(name: operation.name, id: request.id)
         actions.append(.bank(call.handle, operation.call, request, under: write))
         return nil
     }
 
     /// The bank's answer. A late one, to which the menu listens no more, is in the timeline all the same.
     mutating func bankAnswered(_ operation: OperationCall, _ outcome: BankOutcome, in call: inout Call) {
-        if call.bankBusy == operation { call.bankBusy = nil }
+        guard let asked = call.asked.removeValue(forKey: operation) else { return }
         if outcome == .notOwner { return dropWithoutOwnership(&call) }
-        let name = call.operation.flatMap { $0.call == operation ? $0.name : nil } ?? "earlier operation"
-        if call.operation?.call == operation, call.operationPhase?.phase == .submitted {
+        // Of the operation whose phase is known, not of another one that was asked for meanwhile.
+        if let id = asked.id, call.operationPhase?.id == id.description, call.operationPhase?.phase == .submitted {
             switch outcome {
             case .unknown, .notOwner: break
             case .unavailable: call.operationPhase?.phase = .offered
             default: call.operationPhase?.phase = .executed
             }
         }
-        note(.bank, "\(name): \(outcome.detailedName)", in: &call)
-        if outcome == .unknown, let id = call.operationPhase?.id { doubt(id, name, in: call) }
+        note(.bank, "\(asked.name): \(outcome.detailedName)", in: &call)
+        if outcome == .unknown, let id = asked.id { doubt(id, asked.name, in: call) }
         let (result, values) = outcome.menuResult
         drive(.operationResult(operation, name: result, values: values), in: &call)
         call.isDirty = true
@@ -141,7 +145,7 @@ extension CenterCore {
         _ operation: OperationCall, _ name: String, _ id: String, in call: inout Call
     ) -> MenuEvent? {
         guard let id = OperationID(id) else { return .operationResult(operation, name: "unknown") }
-        call.operation = (operation, name)
+        call.asked[operation] = Call.AskedOperation(name: name, id: id)
         call.doubt = (operation, id)
         actions.append(.store(.bankResult(id), .outcome(call.handle, operation)))
         return nil
@@ -160,7 +164,8 @@ extension CenterCore {
             bankAnswered(operation, outcome, in: &call)
         } else {
             call.operationPhase = (doubt.id.description, .offered)
-            note(.bank, "\(call.operation?.name ?? "operation"): never ran", in: &call)
+            let name = call.asked.removeValue(forKey: operation)?.name ?? "operation"
+            note(.bank, "\(name): never ran", in: &call)
             drive(.operationNeverRan(operation), in: &call)
             call.isDirty = true
         }
@@ -228,7 +233,8 @@ extension BankOutcome {
                     "transactions": .list(
                         entries.map {
                             [
-                                "date": .text($0.at.description), "amount_minor": .integer($0.amountMinor),
+                                "date": .text(WallTime(day: $0.day).description),
+                                "amount_minor": .integer($0.amountMinor),
                                 "currency": "CNY", "kind": .text($0.kind.rawValue),
                                 "counterparty": .text($0.counterparty),
                             ]

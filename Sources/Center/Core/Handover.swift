@@ -27,18 +27,20 @@ struct HandoverNotice: Hashable, Sendable {
     var headerValue: String { "\(session);epoch=\(epoch)" }
 }
 
+public enum HandoverStep: Equatable, Sendable {
+    /// The last checkpoint is on its way to the store.
+    case saving
+    /// The row becomes the peer's.
+    case claiming
+    /// The peer was asked.
+    case offering
+    /// The peer would not, or did not answer: the row comes back.
+    case reclaiming
+}
+
 /// How far a call is on its way to a peer. It goes on here until the peer says that the caller hears it.
 struct Handover: Sendable {
-    enum Step: Equatable, Sendable {
-        /// The last checkpoint is on its way to the store.
-        case saving
-        /// The row becomes the peer's.
-        case claiming
-        /// The peer was asked.
-        case offering
-        /// The peer would not, or did not answer: the row comes back.
-        case reclaiming
-    }
+    typealias Step = HandoverStep
 
     var peer: PeerList.Peer
     /// Under which the peer has the row, from `claiming` on.
