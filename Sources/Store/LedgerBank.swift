@@ -1,6 +1,7 @@
 import Banking
 import Primitives
 import Session
+import Synchronization
 
 /// The embedded bank: its ledger lives in the store, so that money, the session's owner and the checkpoint are one
 /// transaction.
@@ -9,20 +10,32 @@ public struct LedgerBank: BankHost {
 
     private let store: any Store
     private let key: PINKey
+    private let binding = Binding()
+
+    /// Whether the key is known to be the store's.
+    private final class Binding: Sendable {
+        let isDone = Atomic(false)
+    }
 
     public init(store: any Store, key: PINKey) {
         self.store = store
         self.key = key
     }
 
-    /// Makes the key the store's, or finds that the store has another: then this node must not start.
+    /// Makes the key the store's, or finds that the store has another: then this node must not start. Until it is done,
+    /// operations are answered `unavailable`: under another key every right PIN would count as a wrong one.
     /// `.done`, `.wrongKey(expected:)` or `.unavailable`.
-    public func bindKey() async -> StoreReply { await store.submit(.bindPINKey(id: key.id)) }
+    public func bindKey() async -> StoreReply {
+        let reply = await store.submit(.bindPINKey(id: key.id))
+        if reply == .done { binding.isDone.store(true, ordering: .releasing) }
+        return reply
+    }
 
     public func perform(
         _ operation: BankOperation, under authority: SessionWrite?,
         _ completion: @escaping @Sendable (BankOutcome) -> Void
     ) {
+        guard binding.isDone.load(ordering: .acquiring) else { return completion(.unavailable) }
         let request = LedgerRequest(operation, key: key)
         store.submit(.bank(BankRequest(request, under: authority))) { reply in
             switch reply {

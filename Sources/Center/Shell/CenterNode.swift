@@ -29,6 +29,7 @@ public final class CenterNode: RunningNode {
     private let store: any ClosableStore
     private let heartbeat: Heartbeat
     let library: LibraryInUse
+    private let duties: StoreDuties
     /// Why the menus and prompts of the last SIGHUP were refused; nil while all is as the files have it.
     private let refusal = Mutex<String?>(nil)
 
@@ -60,7 +61,7 @@ public final class CenterNode: RunningNode {
         let store = openStore(profile.common.store, in: state, rules: BankRules(profile.bank)) { duration, _ in
             batches.record(duration)
         }
-        let bank = try await Self.openBank(profile, store: store, state: state, log: log)
+        let (bank, duties) = try await Self.openBank(profile, store: store, state: state, log: log)
         var options = MediaStream.Options()
         options.allowsNAT = profile.media.allowsNAT
         options.timeout = profile.media.timeout
@@ -133,6 +134,7 @@ public final class CenterNode: RunningNode {
         self.store = store
         self.log = log
         self.library = library
+        self.duties = duties
         observe(metrics)
         keepMenus(voice.menus)
     }
@@ -140,14 +142,16 @@ public final class CenterNode: RunningNode {
     /// The ledger under the key file; another store's key is refused before any call is taken.
     private static func openBank(
         _ profile: CenterProfile, store: any ClosableStore, state: StateDirectory, log: Logger
-    ) async throws(NodeFailure) -> LedgerBank {
+    ) async throws(NodeFailure) -> (LedgerBank, StoreDuties) {
         let path = state.resolve(profile.pinKeyPath)
         let key: PINKey
         do throws(PINKeyFileError) { key = try PINKeyFile.loadOrCreate(at: path) } catch {
             throw .usage("\(profile.common.name): pin_key: \(error)")
         }
         let bank = LedgerBank(store: store, key: key)
-        switch await bank.bindKey() {
+        let duties = StoreDuties(
+            store: store, bank: bank, key: key, seedsCustomers: profile.bank.hasDemoCustomers, log: log)
+        switch await duties.perform() {
         case .wrongKey(let expected):
             throw .usage(
                 "\(profile.common.name): pin_key: found key \(key.id) in \(path), expected key \(expected) of the store: copy the key file of the other centers"
@@ -157,10 +161,7 @@ public final class CenterNode: RunningNode {
             log.warning("the store is away", metadata: ["reason": "\(trouble)"])
         default: break
         }
-        if profile.bank.hasDemoCustomers, await DemoBank.seed(store, key: key) != .done {
-            log.warning("the demo customers could not be entered")
-        }
-        return bank
+        return (bank, duties)
     }
 
     private func observe(_ metrics: NodeMetrics) {
@@ -188,10 +189,10 @@ public final class CenterNode: RunningNode {
 
     /// Every center can then load the menu of any live call (TAKEOVER.md, Checkpoints).
     private func keepMenus(_ menus: [String: MenuDefinition]) {
-        for menu in menus.values {
-            guard let content = try? JSONEncoder().encode(menu.source) else { continue }
-            store.submit(.putMenu(hash: menu.hash, Array(content))) { _ in }
-        }
+        duties.keep(
+            menus.values.compactMap { menu in
+                (try? JSONEncoder().encode(menu.source)).map { (menu.hash, Array($0)) }
+            })
     }
 
     // MARK: Running
@@ -216,6 +217,7 @@ public final class CenterNode: RunningNode {
         var health = HealthReport(node: identity.name, role: "center", incarnation: identity.incarnation)
         if let trouble = store.health.trouble { health.degraded.append("store: \(trouble)") }
         if store.health.dropped > 0 { health.degraded.append("\(store.health.dropped) checkpoints were given up") }
+        health.degraded += duties.degraded
         if let refusal = refusal.withLock({ $0 }) {
             health.degraded.append("menus and prompts as before, the changed ones were refused: \(refusal)")
         }
@@ -260,6 +262,7 @@ public final class CenterNode: RunningNode {
         // The BYEs leave and the records reach the store.
         await wait(for: .seconds(2)) { $0.isIdle }
         heartbeat.stop()
+        duties.stop()
         loop.stop()
         await loop.waitUntilStopped()
         media.stop()
