@@ -9,7 +9,7 @@ extension MenuMachine {
         guard let current = definition.states[state] else { return }
         phase = .asking
         if current.bargeIn, !typedAhead.isEmpty { return stopPlaying(&turn) }
-        typedAhead = []
+        forgetTypedAhead()
         if !play(prefix + render(current.say), interruptible: current.bargeIn, &turn) { awaitFirstDigit(&turn) }
     }
 
@@ -80,7 +80,7 @@ extension MenuMachine {
     mutating func drainTypedAhead(_ turn: inout Turn) {
         while !typedAhead.isEmpty, case .asking = phase {
             if let playing, !playing.interruptible {
-                typedAhead = []
+                forgetTypedAhead()
                 return
             }
             let digit = typedAhead.removeFirst()
@@ -107,6 +107,8 @@ extension MenuMachine {
                 collect(digit, rule, question, &turn)
             } else if let branch = keys[digit] {
                 forgetEntry()
+                // Who leaves by a key will not come back to what was entered before.
+                if case .again = branch.target {} else { forgetSecrets() }
                 follow(branch, &turn)
             } else {
                 mistake(&turn)

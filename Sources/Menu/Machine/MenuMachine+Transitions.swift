@@ -17,6 +17,7 @@ extension MenuMachine {
         guard turn.transitions <= Self.transitionLimit, let next = definition.states[name] else {
             return end("menu-error", &turn)
         }
+        if let collector = missingFirstEntry(next), collector != name { return enter(collector, .retry, &turn) }
         if next.needsLogin, customer == nil, let login = definition.login {
             wanted = name
             return enter(login.state, .fresh, &turn)
@@ -80,7 +81,7 @@ extension MenuMachine {
         case .choice, .entry: ask(&turn)
         case .operation(let step): start(step, &turn)
         case .queue:
-            typedAhead = []
+            forgetTypedAhead()
             phase = .announcing
             if !play(render(next.say), interruptible: next.bargeIn, &turn) { requestAgent(&turn) }
         case .speak(let then):
@@ -89,7 +90,7 @@ extension MenuMachine {
                 follow(then, &turn)
             }
         case .hangUp(let reason):
-            typedAhead = []
+            forgetTypedAhead()
             phase = .parting(reason: reason)
             if !play(render(next.say), interruptible: next.bargeIn, &turn) { end(reason, &turn) }
         case .choose, .call: break
@@ -220,6 +221,14 @@ extension MenuMachine {
         enter(readBack, .resumed(noInputs: 0, wrongs: 0), &turn)
     }
 
+    /// A secret is entered a second time, and the first one is gone with the center that held it: it is asked for anew.
+    private func missingFirstEntry(_ state: MenuState) -> String? {
+        guard case .entry(_, let rule, _) = state.kind, case .secret(_, _, let first?) = rule.kind,
+            secrets[first] == nil
+        else { return nil }
+        return definition.content.collectors[first]
+    }
+
     private func missingSecret(_ step: OperationStep) -> String? {
         for (name, kind) in step.signature.arguments.sorted(by: { $0.key < $1.key }) where kind == .secret {
             if let secret = step.arguments[name], secrets[secret] == nil {
@@ -229,9 +238,13 @@ extension MenuMachine {
         return nil
     }
 
+    private static let successes: Set<String> = ["ok", "done", "already"]
+
     mutating func conclude(_ result: String, _ values: [String: MenuValue], _ turn: inout Turn) {
         guard case .operation(let step)? = definition.states[state]?.kind else { return }
         cancel(.operation, &turn)
+        // Keys typed ahead are for what follows success; a failure is heard first.
+        if !Self.successes.contains(result) { forgetTypedAhead() }
         // A bank may know more words than the catalogue: what is not listed was not done.
         let branch =
             step.results[result] ?? step.results["unavailable"] ?? step.results[step.signature.resultWithoutAnswer]

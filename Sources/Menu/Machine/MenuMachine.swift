@@ -183,12 +183,18 @@ public struct MenuMachine: Sendable {
         for timer in MenuTimer.allCases { cancel(timer, &turn) }
         forgetEntry()
         forgetSecrets()
-        typedAhead = []
+        forgetTypedAhead()
         phase = .ended
         turn.actions.append(.hangUp(reason: reason))
     }
 
     mutating func forgetSecrets() { secrets = [:] }
+
+    /// Digits of a PIN may be among them: they are overwritten, not just let go.
+    mutating func forgetTypedAhead() {
+        for index in typedAhead.indices { typedAhead[index] = .star }
+        typedAhead = []
+    }
 
     mutating func forgetEntry() {
         typed = []
