@@ -144,7 +144,11 @@ def main():
     try:
         for name, derive in derivations.items():
             items = sorted((item for item in chosen if item.system == name), key=lambda item: item.order)
-            if items:
+            missing = getattr(derive, "needs", lambda: None)()
+            if items and missing:
+                for item in items:
+                    print(f"skip  {item.name}: {missing}", flush=True)
+            elif items:
                 run.group(name, derive, items)
     except KeyboardInterrupt:
         run.report("interrupted", "by the keyboard", 0)

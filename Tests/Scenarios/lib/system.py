@@ -57,7 +57,7 @@ def alive(pid):
 
 class System:
     """`derive` changes the copied profiles; its attribute `address` moves the whole set to another loopback address, so
-    that it serves beside one that has the demo ports."""
+    that it serves beside one that has the demo ports. What it returns is removed when the system stops."""
 
     prompts = None  # a prompts folder that was built once in this run
 
@@ -66,8 +66,8 @@ class System:
         self.profiles, self.state = self.folder / "profiles", self.folder / "state"
         self.folder.mkdir(parents=True)
         profiles.copy(SHIPPED, self.profiles)
-        if derive:
-            derive(self.profiles)
+        # What runs beside the nodes, such as a database server.
+        self.beside = derive(self.profiles) if derive else None
         self.address = getattr(derive, "address", HOME)
         if self.address != HOME:
             for file in self.profiles.glob("*.yaml"):
@@ -196,6 +196,8 @@ class System:
         for pid in pids:
             if alive(pid) and str(self.state) in _command(pid):
                 os.kill(pid, signal.SIGKILL)
+        if self.beside:
+            self.beside.remove()
         LOOP.let_pass(0)
 
     def tandem(self, *arguments, seconds=20):

@@ -3,4 +3,5 @@
 from . import derived
 
 SYSTEMS = {None: None, "demo": derived.demo, "narrow": derived.narrow, "six": derived.six, "pair": derived.pair,
-           "trio": derived.trio, "tight": derived.tight, "masters": derived.masters}
+           "trio": derived.trio, "tight": derived.tight, "masters": derived.masters,
+           "shared": derived.shared}

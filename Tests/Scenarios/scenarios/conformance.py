@@ -7,7 +7,7 @@ from lib.loop import LOOP, expect, random_hex, wait_for
 from lib.message import address_of, bare_uri, build
 from lib.phone import Phone, Transaction
 from lib.scenario import scenario
-from lib.system import ACCESS, CENTER_A
+from lib.system import ACCESS, CENTER_A, MASTER
 
 
 def offer(phone, port=4000, codecs=(8, 0), event=101):
@@ -287,6 +287,21 @@ def broken_streams_do_no_harm(test):
         bad.transmit(b"\0" * 100000 + os.urandom(5000) + b"\r\n\r\n", to)
         bad.close()
         test.phone(transport="tcp", server=to).request("OPTIONS", to, uri=f"sip:127.0.0.1:{to[1]};transport=tcp").expect(200)
+
+
+@scenario("conformance", order=60)
+def what_a_stream_cannot_frame_is_answered(test):
+    """Without Content-Length the end is unknown (RFC 3261 §18.3): 400; a body over the limit: 513 (§21.5.7)."""
+    for to in (CENTER_A, ACCESS, MASTER):
+        for length, status in ((None, 400), ("x", 400), (70000, 513)):
+            phone = test.phone(transport="tcp", server=to)
+            branch = f"z9hG4bK{random_hex()}"
+            data = options_text(phone, to, branch, without=("Content-Length",) if length is None else (), length=length)
+            data = data.replace(b"SIP/2.0/UDP", b"SIP/2.0/TCP")
+            transaction = Transaction(phone, "OPTIONS", data, branch, to)
+            phone.transactions[(branch, "OPTIONS")] = transaction
+            phone.transmit(data, to)
+            transaction.expect(status)
 
 
 @scenario("conformance", order=60)

@@ -3,6 +3,7 @@
 import re
 
 from lib import profiles
+from lib.postgres import Postgres, binaries
 
 
 def demo(folder):
@@ -71,6 +72,21 @@ def tight(folder):
 
 
 tight.address = "127.0.55.3"
+
+
+def shared(folder):
+    """The pair over a PostgreSQL server, as centers of several machines have it. Returns the server, for who stops it."""
+    pair(folder)
+    server = Postgres(shared.address)
+    for file in folder.glob("*.yaml"):
+        if profiles.read(file, "role") in ("center", "master"):
+            profiles.change(file, "store", f'"{server.url}"')
+    return server
+
+
+shared.address = "127.0.55.4"
+# A machine without the server runs everything else, and says so.
+shared.needs = lambda: None if binaries() else "no PostgreSQL server is installed (Debian package postgresql)"
 
 
 def second_master(folder):

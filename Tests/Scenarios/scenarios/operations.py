@@ -153,9 +153,20 @@ def metrics_move(test):
     moved("access-1", "tandem_sip_messages_total", method="INVITE")
     directions = {dict(labels).get("direction") for (name, labels) in metrics(HTTP[center]) if name == "tandem_rtp_packets_total"}
     expect(len(directions) == 2, f"directions of tandem_rtp_packets_total: {directions}")
-    expect(total(metrics(HTTP[center]), "tandem_mailbox_depth") is not None, "no tandem_mailbox_depth")
-    for node in ("center-a", "center-b"):
-        expect(total(metrics(HTTP["master-a"]), "tandem_node_up", node=node) == 1, f"tandem_node_up of {node} is not 1")
+    for node in HTTP:
+        loops = labels_of(node, "tandem_mailbox_depth", "loop")
+        wanted = {"sip", "media"} if node.startswith("center") else {"sip"}
+        expect(loops == wanted, f"{node}: tandem_mailbox_depth has the loops {sorted(loops)}")
+    for master in ("master-a", "master-b"):
+        nodes = labels_of(master, "tandem_node_up", "node")
+        expect(nodes == set(HTTP), f"{master}: tandem_node_up has the nodes {sorted(nodes)}")
+        for node in nodes:
+            expect(total(metrics(HTTP[master]), "tandem_node_up", node=node) == 1, f"{master}: tandem_node_up of {node} is not 1")
+
+
+def labels_of(node, name, label):
+    """The values of one label of a metric at a node."""
+    return {dict(labels).get(label) for (found, labels) in metrics(HTTP[node]) if found == name}
 
 
 def answering_centers(test, calls=12):

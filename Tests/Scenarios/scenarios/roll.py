@@ -5,7 +5,9 @@ import threading
 import time
 
 from lib.api import health
-from lib.loop import Failure, eventually, expect
+from lib.crowd import Crowd, records
+from lib.death import in_time, timed
+from lib.loop import LOOP, Failure, eventually, expect
 from lib.scenario import scenario
 from lib.system import TANDEM, alive
 
@@ -104,6 +106,34 @@ def alive_now(test, node):
         return alive(supervised_pid(test, node))
     except (OSError, IndexError):
         return False
+
+
+@scenario("roll", system="rolled", order=15)
+@timed
+def calls_that_are_up_outlive_a_rolling_restart(test):
+    """Every node is another process afterwards; none of the callers was dropped or heard more than 200 ms of nothing."""
+    for node in test.system.nodes():
+        test.system.expected_down.add(node)
+    crowd = Crowd(test, test.system.endpoint("access-1"), 40).wait_answered()
+    LOOP.let_pass(1)
+    crowd.restart_meters()
+    done = test.system.tandem("roll", "--state", test.system.state, "--profiles", test.system.profiles, "--wait", "60", seconds=240)
+    for node in test.system.nodes():
+        test.system.settle(node)
+    expect(done.returncode == 0, f"tandem roll: exit {done.returncode}: {done.stderr.strip()[:300]}")
+    LOOP.let_pass(1)
+    dropped = [call for call in crowd.calls if call.state != "answered"]
+    expect(not dropped, f"{len(dropped)} of {crowd.count} calls were dropped")
+    gaps = [gap for gap, _ in crowd.gaps()]
+    test.note(f"{crowd.count} calls, each moved {min(len(c.moves) for c in crowd.calls)} to {max(len(c.moves) for c in crowd.calls)} "
+              f"times: longest gap {gaps[0] * 1000:.0f} ms")
+    expect(all(call.moves for call in crowd.calls), "a call stayed where it was while its center was restarted")
+    refused = crowd.hang_up()
+    expect(not refused, f"{len(refused)} callers could not hang up: {refused[:3]}")
+    found = records(test, crowd.calls)
+    wrong = [rows for rows in found.values() if len(rows) != 1 or rows[0]["end"] != "caller"]
+    expect(len(found) == crowd.count and not wrong, f"{len(found)} records, of them wrong: {wrong[:2]}")
+    in_time(gaps[0] <= 0.2, f"longest gap {gaps[0] * 1000:.0f} ms")
 
 
 @scenario("roll", system="rolled", order=20)

@@ -72,12 +72,12 @@ def judge_records(test, crowd, moved, verdicts, centers=None):
         expect(not wrong, f"(moved, takeovers, centers) in CDRs: {sorted(wrong)[:4]}")
 
 
-def survive(test, frozen):
+def survive(test, frozen, count=CALLS):
     both_up(test)
-    crowd = Crowd(test, test.system.endpoint("access-1"), CALLS).wait_answered()
+    crowd = Crowd(test, test.system.endpoint("access-1"), count).wait_answered()
     victim, survivor = test.system.endpoint("center-a"), test.system.endpoint("center-b")
     moved, stayed = crowd.of(victim), crowd.of(survivor)
-    expect(len(moved) >= CALLS * 0.4 and len(stayed) >= CALLS * 0.4, f"{len(moved)} and {len(stayed)} calls on the centers")
+    expect(len(moved) >= count * 0.4 and len(stayed) >= count * 0.4, f"{len(moved)} and {len(stayed)} calls on the centers")
     before = test.system.metrics("center-b")
     places = positions(test, moved)
     LOOP.let_pass(1)
