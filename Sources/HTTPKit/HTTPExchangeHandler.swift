@@ -55,7 +55,8 @@ final class HTTPExchangeHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        let isGarbage = error is HTTPParserError
+        // The parser has a word of its own for an answer that ends too soon.
+        let isGarbage = (error as? HTTPParserError).map { $0 != .invalidEOFState } ?? false
         finish(isGarbage ? HTTPClientError.malformed("the answer is not HTTP") : HTTPClientError.closed, context)
     }
 

@@ -27,26 +27,37 @@ extension WebAnswer {
         }
     }
 
-    /// Writes events as they come and a comment in every pause, so that a client that left is noticed.
+    /// Writes events as they come and a comment in every pause, so that a client that left is noticed. The next event is
+    /// taken when the one before is written: what waits for a slow client waits where its limit is known.
     private static func write(_ events: AsyncStream<ServerSentEvent>, to writer: inout any ResponseBodyWriter)
         async throws
     {
-        let (lines, continuation) = AsyncStream<String>.makeStream(bufferingPolicy: .bufferingOldest(256))
+        enum Line: Sendable { case event(String), pulse }
+        let (lines, continuation) = AsyncStream<Line>.makeStream()
+        let (written, wrote) = AsyncStream<Void>.makeStream()
         let pump = Task {
+            var turns = written.makeAsyncIterator()
             for await event in events {
-                // A client that reads too slowly is cut off rather than served with gaps.
-                if case .dropped = continuation.yield(event.wire) { break }
+                continuation.yield(.event(event.wire))
+                if await turns.next() == nil { break }
             }
             continuation.finish()
         }
         let pulse = Task {
-            while (try? await Task.sleep(for: keepAliveInterval)) != nil { continuation.yield(":\n\n") }
+            while (try? await Task.sleep(for: keepAliveInterval)) != nil { continuation.yield(.pulse) }
         }
         defer {
             pump.cancel()
             pulse.cancel()
         }
         try await writer.write(ByteBuffer(string: ":\n\n"))
-        for await line in lines { try await writer.write(ByteBuffer(string: line)) }
+        for await line in lines {
+            switch line {
+            case .event(let text):
+                try await writer.write(ByteBuffer(string: text))
+                wrote.yield()
+            case .pulse: try await writer.write(ByteBuffer(string: ":\n\n"))
+            }
+        }
     }
 }

@@ -75,8 +75,12 @@ public struct WebFailure: Error, Hashable, Sendable {
     }
 
     func answer() throws -> WebAnswer {
-        let answer = try WebAnswer.json(Shape(error: .init(code: code, message: message)), status: status)
-        return retryAfter.map { answer.header("Retry-After", "\($0)") } ?? answer
+        var answer = try WebAnswer.json(Shape(error: .init(code: code, message: message)), status: status)
+        if let retryAfter { answer = answer.header("Retry-After", "\(retryAfter)") }
+        // RFC 9110 §15.5.2: "The server generating a 401 response MUST send a WWW-Authenticate header field containing at
+        // least one challenge". RFC 6750 §3: Bearer "MUST be followed by one or more auth-param values".
+        if status == 401 { answer = answer.header("WWW-Authenticate", "Bearer realm=\"tandem\"") }
+        return answer
     }
 }
 

@@ -25,6 +25,38 @@ struct EventStreamTests {
         await server.service.stop()
     }
 
+    /// A list that is longer than any buffer on the way reaches the client whole, and is not taken before its turn.
+    @Test func aLongBeginningArrivesWhole() async throws {
+        final class Numbers: Sendable {
+            private let last = Mutex(0)
+            func next() -> Int {
+                last.withLock { last in
+                    last += 1
+                    return last
+                }
+            }
+        }
+        let count = 10_000
+        let numbers = Numbers()
+        let server = try await WebServerFixture { routes in
+            routes.get("/events") { _ in
+                .events {
+                    AsyncStream {
+                        let next = numbers.next()
+                        return next <= count ? ServerSentEvent("\(next)") : nil
+                    }
+                }
+            }
+        }
+        var expected = 1
+        for try await event in server.client.events(from: server.service.endpoint, path: "/events") {
+            #expect(event.data == "\(expected)")
+            expected += 1
+        }
+        #expect(expected == count + 1)
+        await server.service.stop()
+    }
+
     @Test func refusedStreamThrows() async throws {
         let server = try await WebServerFixture { _ in }
         var events = server.client.events(from: server.service.endpoint, path: "/events").makeAsyncIterator()

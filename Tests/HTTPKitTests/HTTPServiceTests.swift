@@ -90,6 +90,8 @@ struct HTTPServiceTests {
         for wrong in [nil, other, longer] {
             let answer = try await server.send("GET", "/api", token: wrong)
             #expect(answer.status == 401)
+            // RFC 9110 §15.5.2: a 401 says how to ask.
+            #expect(answer.header("WWW-Authenticate") == "Bearer realm=\"tandem\"")
             #expect(
                 answer.refusal == .refused(status: 401, code: "unauthorized", message: "a valid bearer token is needed")
             )
