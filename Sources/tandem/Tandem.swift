@@ -10,7 +10,7 @@ struct Tandem: AsyncParsableCommand {
         subcommands: [
             Up.self, AccessCommand.self, CenterCommand.self, MasterCommand.self,
             StatusCommand.self, CallsCommand.self, CallCommand.self, CDRCommand.self,
-            DrainCommand.self, EnableCommand.self, DisableCommand.self, RollCommand.self,
+            DrainCommand.self, EnableCommand.self, DisableCommand.self, OrdersCommand.self, RollCommand.self,
             MenuCommand.self, ProfileCommand.self, PromptsCommand.self, BankCommand.self, CallersCommand.self,
         ])
 

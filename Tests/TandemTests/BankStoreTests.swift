@@ -1,4 +1,7 @@
+import Banking
 import Foundation
+import Primitives
+import Store
 import Testing
 
 @testable import tandem
@@ -43,19 +46,51 @@ import Testing
         let folder = try Folder()
         try folder.write("", to: "tandem.sqlite")
         let bank = try BankStore(store: nil, profiles: nil, state: folder.path, usualProfiles: "/nowhere")
-        for request in [BankRequest.audit, .accounts, .transfers] {
+        for request in [BankRequest.audit, .accounts, .transfers, .attempts] {
             let failure = await #expect(throws: CommandFailure.self) {
                 switch request {
                 case .audit: _ = try await bank.ask(.audit)
                 case .accounts: _ = try await bank.ask(.accounts(includingBank: false))
                 case .transfers: _ = try await bank.ask(.transfers(limit: 10))
+                case .attempts: _ = try await bank.ask(.attempts(limit: 10))
                 }
             }
             #expect(failure?.status == 1 && failure?.lines.first?.contains("no bank here") == true)
         }
     }
 
-    enum BankRequest { case audit, accounts, transfers }
+    enum BankRequest { case audit, accounts, transfers, attempts }
+
+    /// What was tried at the bank, logins too, is there for whoever looks into it.
+    @Test func attemptsComeNewestFirst() async throws {
+        let folder = try Folder()
+        try folder.write("sqlite:bank.sqlite\n", to: "run/store")
+        let bank = try BankStore(store: nil, profiles: nil, state: folder.path, usualProfiles: "/nowhere")
+        let store = SQLiteStore(path: folder.path + "/bank.sqlite")
+        let key = try #require(PINKey(bytes: Array(repeating: 1, count: PINKey.size)))
+        let ledger = LedgerBank(store: store, key: key)
+        #expect(await ledger.bindKey() == .done)
+        let customer = try #require(CustomerNumber(10_000_001))
+        let pin = try #require(SecretDigits("246810"))
+        let opening = OpeningCustomer(
+            number: customer, pin: key.digest(of: pin, customer: customer), openingMinor: 1_000_000)
+        #expect(await store.submit(.seed([opening])) == .done)
+        guard case .attempts([]) = try await bank.ask(.attempts(limit: 10)) else {
+            Issue.record("a bank that nobody called is one")
+            return
+        }
+        for digits in ["000000", "246810"] {
+            _ = await ledger.perform(BankOperation(customer: customer, .login(pin: try #require(SecretDigits(digits)))))
+        }
+        await store.close()
+        guard case .attempts(let rows) = try await bank.ask(.attempts(limit: 10)) else {
+            Issue.record("no attempts")
+            return
+        }
+        #expect(rows.map(\.operation) == ["login", "login"])
+        #expect(rows.map(\.outcome) == ["ok", "wrong-pin"])
+        #expect(rows.allSatisfy { $0.customer == "10000001" && $0.session == nil })
+    }
 
     @Test func theStoreIsTheOneThatTheNodesOfTheFolderUse() throws {
         let folder = try Folder()

@@ -5,7 +5,7 @@ import Store
 struct BankCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bank", abstract: "Look into the embedded ledger.",
-        subcommands: [Accounts.self, Transfers.self, Audit.self])
+        subcommands: [Accounts.self, Transfers.self, Attempts.self, Audit.self])
 
     struct Options: ParsableArguments {
         @OptionGroup var state: StateOption
@@ -51,6 +51,27 @@ struct BankCommand: AsyncParsableCommand {
                     .init(row.at.description), .optional(row.from), .optional(row.to),
                     .number(decimal(row.amountMinor)), .init(row.currency),
                     .init(row.result, row.result == "done" ? .plain : .yellow), .init(row.id))
+            }
+            table.printOut()
+        }
+    }
+
+    struct Attempts: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "What was asked of the bank and what came of it, newest first: logins, refused ones too.")
+        @OptionGroup var options: Options
+        @Option(help: "At most so many.") var limit = 1000
+
+        func run() async throws {
+            guard limit > 0 else { throw CommandFailure.usage("--limit: found \(limit), expected 1 or more") }
+            guard case .attempts(let rows) = try await options.ask(.attempts(limit: limit)) else { return }
+            if options.json { return try printJSON(rows) }
+            var table = Table("AT", "CUSTOMER", "OPERATION", "OUTCOME", "CALL", "ID")
+            for row in rows {
+                table.add(
+                    .init(row.at.description), .init(row.customer), .init(row.operation),
+                    .init(row.outcome, ["ok", "done"].contains(row.outcome) ? .plain : .yellow), .optional(row.session),
+                    .optional(row.id))
             }
             table.printOut()
         }

@@ -70,7 +70,7 @@ struct BankStore {
         switch reply {
         case .accounts(let rows): isEmpty = rows.isEmpty
         case .audit(let report): isEmpty = report.accounts == 0
-        case .transfers(let rows) where rows.isEmpty:
+        case .transfers([]), .attempts([]):
             // A bank whose customers never moved money is one.
             let accounts = await opened.submit(.accounts(includingBank: false))
             if case .unavailable = accounts { reply = accounts }

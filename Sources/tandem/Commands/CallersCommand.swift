@@ -23,7 +23,7 @@ struct CallersCommand: AsyncParsableCommand {
             the menu said goodbye, and nothing is lost.
             """)
 
-    @Option(help: "Where to call: HOST:PORT.") var to: String
+    @Option(help: "Where to call: HOST:PORT, a name or an address.") var to: String
     @Option(help: "The number to dial.") var line: String
     @Option(help: "How many calls.") var calls = 1
     @Option(help: "New calls a second.") var rate = 10.0
@@ -39,8 +39,8 @@ struct CallersCommand: AsyncParsableCommand {
     @Option(name: .customLong("rtp-ports"), help: "Our RTP ports, FIRST-LAST.") var rtpPorts = "30000-32767"
 
     func run() async throws {
-        let settings = try checkedSettings()
         let place = try checkedPlace()
+        let settings = try checkedSettings(isV6: place.address?.isV6)
         let run: CallersRun
         do {
             run = try await CallersRun.start(settings, at: place, seed: .random(in: .min ... .max))
@@ -67,13 +67,13 @@ struct CallersCommand: AsyncParsableCommand {
 
     // MARK: Usage
 
-    private func checkedSettings() throws -> CallersSettings {
+    private func checkedSettings(isV6: Bool?) throws -> CallersSettings {
         var problems: [String] = []
         func check(_ holds: Bool, _ option: String, _ found: Any, _ expected: String) {
             if !holds { problems.append("--\(option): found \(found), expected \(expected)") }
         }
-        let target = Self.endpoint(to)
-        check(target != nil, "to", "\"\(to)\"", "ADDRESS:PORT, such as 127.0.0.1:5060")
+        let place = HostPort(to)
+        check(place != nil, "to", "\"\(to)\"", "HOST:PORT, such as 127.0.0.1:5060 or sip.bank.example:5060")
         let isNumber =
             !line.isEmpty
             && line.utf8.allSatisfy { byte in
@@ -92,7 +92,11 @@ struct CallersCommand: AsyncParsableCommand {
         } catch {
             problems.append("--digits: \(error)")
         }
-        guard problems.isEmpty, let target else { throw CommandFailure.usage(problems) }
+        guard problems.isEmpty, let place else { throw CommandFailure.usage(problems) }
+        let target: Endpoint
+        do throws(HostPort.Unresolved) { target = try place.endpoint(isV6: isV6) } catch {
+            throw CommandFailure.failed("callers: --to: \(error)")
+        }
         var settings = CallersSettings(
             target: target, line: line, transport: tcp ? .tcp : .udp, local: Endpoint(target.address, port: 0),
             calls: calls, rate: rate, hold: .seconds(hold), plan: plan)
@@ -116,13 +120,6 @@ struct CallersCommand: AsyncParsableCommand {
         }
         (place.firstRTPPort, place.lastRTPPort) = (first, last)
         return place
-    }
-
-    /// `localhost` is what people type.
-    private static func endpoint(_ text: String) -> Endpoint? {
-        if text.hasPrefix("localhost:") { return Endpoint("127.0.0.1:" + text.dropFirst(10)) }
-        guard let endpoint = Endpoint(text), endpoint.port > 0 else { return nil }
-        return endpoint
     }
 
     // MARK: For people

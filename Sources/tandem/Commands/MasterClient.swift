@@ -32,7 +32,11 @@ struct MasterOptions: ParsableArguments {
                 Self.endpoint($0).map(Self.reachable)
             }
             if FileManager.default.fileExists(atPath: profiles) || endpoints.isEmpty {
-                for case .master(let profile) in try ProfileFolder.load(profiles).items.map(\.profile) {
+                // A profile that is broken now says nothing against the masters that run.
+                let items =
+                    try endpoints.isEmpty
+                    ? ProfileFolder.load(profiles).items : ProfileFolder.soundItems(profiles)
+                for case .master(let profile) in items.map(\.profile) {
                     tokenPath = profile.tokenPath
                     let endpoint = Self.reachable(profile.common.http)
                     if !endpoints.contains(endpoint) { endpoints.append(endpoint) }

@@ -62,4 +62,10 @@ enum ProfileFolder {
             throw CommandFailure.usage(error.list.map(\.description))
         }
     }
+
+    /// The profiles that are right by themselves, past the mistakes in others.
+    static func soundItems(_ path: String) -> [ProfileSet.Item] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        return ProfileSet.review(files: names.filter { $0.hasSuffix(".yaml") }.sorted().map { "\(path)/\($0)" }).items
+    }
 }
