@@ -23,6 +23,9 @@ extension MasterCore {
         var verdict: LossReason?
         /// Being carried out now.
         var isClosing = false
+        /// What could not be closed is not tried again before, and how long that pause was.
+        var closesAgainAt = MonotonicTime.zero
+        var pause: Duration = .zero
         /// Of its sessions so many were closed as lost.
         var lost = 0
     }
@@ -38,6 +41,9 @@ extension MasterCore {
     static let countTimeout: Duration = .seconds(2)
     /// Owners that one count lists; one has a row only while it has sessions.
     public static let ownerLimit = 1_024
+    /// Before what could not be closed is tried again: twice as long each time that nothing of it could be, up to the
+    /// longer. A row that nobody can read, or a store without space, would otherwise be tried without a pause.
+    static let closingPauses: ClosedRange<Duration> = .milliseconds(250) ... .seconds(10)
     /// Nobody took a session for this long, though the store answered: nobody will.
     static let patience: Duration = .seconds(2)
     /// The same where all centers say that they are full. Longer than the half second after which anybody may take
@@ -175,7 +181,10 @@ extension MasterCore {
         let peers = peers.peers
         if hasFallen || peers.isEmpty { takeovers[index].stalledSince = now }
         guard !takeover.isClosing else { return }
-        if let verdict = takeover.verdict { return close(index, verdict, into: &actions) }
+        if let verdict = takeover.verdict {
+            if now >= takeover.closesAgainAt { close(index, verdict, into: &actions) }
+            return
+        }
         // With nobody there it waits, until it is too late to call anybody back.
         if isFirst || peers.isEmpty, isLongSilent(owner, now: now) {
             return close(index, .ownerLongSilent(since: owner.lastHeard), into: &actions)
@@ -259,11 +268,16 @@ extension MasterCore {
         actions.append(.closeLost(takeovers[index].identity, reason))
     }
 
-    /// What was closed is over; what could not be closed is tried again after the next count.
+    /// What was closed is over, as the next count says; what could not be closed is tried again after a pause.
     mutating func closed(_ identity: NodeIdentity, lost: Int, now: MonotonicTime) {
         guard let index = takeovers.firstIndex(where: { $0.identity == identity }) else { return }
+        let pauses = Self.closingPauses
+        let pause =
+            lost > 0 ? pauses.lowerBound : min(max(takeovers[index].pause * 2, pauses.lowerBound), pauses.upperBound)
         takeovers[index].isClosing = false
         takeovers[index].lost += lost
+        takeovers[index].pause = pause
+        takeovers[index].closesAgainAt = now + pause
         nextCountAt = now
     }
 }

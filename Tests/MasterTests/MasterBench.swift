@@ -26,6 +26,8 @@ struct MasterBench {
     var owners: [SessionOwner] = []
     /// What nobody took was closed: the store holds none of it any more.
     var closesLost = true
+    /// It could not be closed, and the closer says so.
+    var refusesToClose = false
     /// All actions but pings and askings, with their time.
     var log: [(at: MonotonicTime, action: MasterAction)] = []
     var counts = 0
@@ -119,6 +121,7 @@ struct MasterBench {
                 tell(.sessionsCounted(number: number, owners))
             case .closeLost(let identity, _):
                 log.append((now, action))
+                if refusesToClose { tell(.closed(identity, lost: 0)) }
                 guard closesLost else { continue }
                 let lost = owners.first { $0.identity == identity }?.sessions ?? 0
                 owners.removeAll { $0.identity == identity }

@@ -272,6 +272,26 @@ import Testing
         #expect(bench.pings.allSatisfy { $0.order.takeovers.isEmpty })
     }
 
+    /// A row that nobody can read, or a store without space: tried again ever more seldom, never without a pause.
+    @Test func whatCannotBeClosedIsTriedEverMoreSeldom() {
+        var bench = MasterBench()
+        bench.closesLost = false
+        let old = Self.owner(MasterBench.identity("center-a", "k0"), 4, heard: .seconds(-300))
+        bench.owners = [old]
+        bench.refusesToClose = true
+        bench.run(until: .seconds(60))
+        let times = bench.log.filter { if case .closeLost = $0.action { true } else { false } }.map(\.at)
+        let pauses = zip(times.dropFirst(), times).map { $0 - $1 }
+        #expect(times.count < 14, "\(times.count) times in a minute")
+        #expect(pauses.allSatisfy { $0 >= .milliseconds(250) })
+        #expect(pauses.last ?? .zero >= .seconds(10))
+        // What was refused for so long is closed once it can be.
+        bench.refusesToClose = false
+        bench.closesLost = true
+        bench.run(until: .seconds(75))
+        #expect(bench.owners.isEmpty)
+    }
+
     /// A master that claimed sessions to close them, and could not end them, ends them later; one that died so, too.
     @Test func sessionsThatAMasterClaimedAreClosedByWhoLeads() {
         var bench = MasterBench()

@@ -32,13 +32,14 @@ struct MasterAPI: Sendable {
             try .json(try await call(try request.parameter("id")))
         }
         routes.get(Self.prefix + "/cdrs", token: token) { request in try .json(try await records(request)) }
+        routes.get(Self.prefix + "/orders", token: token) { request in try .json(try await givenOrders(request)) }
         // Until seat centers register here nobody waits and nobody answers.
         routes.get(Self.prefix + "/seats", token: token) { _ in try .json([String]()) }
         routes.get(Self.prefix + "/queues", token: token) { _ in try .json([String]()) }
         routes.get(Self.prefix + "/alarms", token: token) { request in
             try .json(await alarms(request))
         }
-        routes.get(Self.prefix + "/events", token: token) { _ in try await events() }
+        routes.get(Self.prefix + "/events", token: token) { request in try await events(request) }
         for (word, state) in Self.orders {
             routes.post(Self.prefix + "/nodes/{name}/\(word)", token: token) { request in
                 try await order(state, word: word, request)
@@ -98,17 +99,28 @@ struct MasterAPI: Sendable {
         return (raised + mine).sorted { $0.since < $1.since }
     }
 
-    /// What holds now comes first, so that a listener needs nothing else.
-    private func events() async throws(WebFailure) -> WebAnswer {
+    /// What operators wanted of nodes, newest first, and who they were.
+    private func givenOrders(_ request: WebRequest) async throws(WebFailure) -> [AdministrativeChange] {
+        let limit = try request.number("limit", in: Self.recordLimits) ?? 100
+        let reply = await desk.store.submit(.administrativeChanges(limit: limit))
+        guard case .administrativeChanges(let changes) = reply else { throw failure(reply) }
+        return changes
+    }
+
+    /// What holds now comes first, so that a listener needs nothing else: nodes, alarms, live calls.
+    private func events(_ request: WebRequest) async throws(WebFailure) -> WebAnswer {
         guard !desk.feed.isFull else {
             throw .unavailable("\(EventFeed.listenerLimit) others listen already", retryAfter: 10)
         }
-        let nodes = try await nodes()
-        let desk = desk
+        let (desk, alarms) = (desk, await alarms(request))
         return .events {
-            desk.feed.subscribe(
-                first: nodes.compactMap { ServerSentEvent(name: "node", json: $0) }
-                    + desk.alarms.alarms.compactMap { ServerSentEvent(name: "alarm-raised", json: $0) })
+            desk.feed.subscribe {
+                let nodes = await desk.report()?.nodes ?? []
+                let calls = await desk.calls.holding()
+                return nodes.compactMap { ServerSentEvent(name: "node", json: $0) }
+                    + alarms.compactMap { ServerSentEvent(name: "alarm-raised", json: $0) }
+                    + calls.compactMap { ServerSentEvent(name: "call-started", json: $0) }
+            }
         }
     }
 

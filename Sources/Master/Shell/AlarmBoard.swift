@@ -10,8 +10,10 @@ public struct Alarm: Hashable, Sendable, Codable {
         /// No center takes new calls.
         case noCenter = "no-center"
         case storeAway = "store-away"
-        /// Calls were closed because nobody could go on with them.
+        /// Calls ended because nobody could go on with them after a death.
         case callsLost = "calls-lost"
+        /// Nobody goes on with calls of a dead center, and the store cannot close them: their rows cannot be read.
+        case callsStuck = "calls-stuck"
         /// A node is dead by verdict, but the store did not mark it so.
         case fenceFailed = "fence-failed"
         /// Most nodes fell silent at once: perhaps this master is cut off.

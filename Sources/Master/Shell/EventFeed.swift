@@ -18,11 +18,20 @@ final class EventFeed: Sendable {
     var listenerCount: Int { state.withLock { $0.listeners.count } }
     var isFull: Bool { listenerCount >= Self.listenerLimit }
 
-    /// The events from now on, after what `first` says.
-    func subscribe(first: [ServerSentEvent] = []) -> AsyncStream<ServerSentEvent> {
+    /// What holds, and then the events from now on. They are taken before `holding` is asked: what happens meanwhile is
+    /// told after it, perhaps once more, but never left out.
+    func subscribe(
+        holding: @escaping @Sendable () async -> [ServerSentEvent]
+    ) -> AsyncStream<ServerSentEvent> {
+        let subscription = Subscription(holding: holding, news: subscribe())
+        // Pulled by whoever writes to the client: what holds may be more than any buffer takes.
+        return AsyncStream { await subscription.next() }
+    }
+
+    /// The events from now on.
+    func subscribe() -> AsyncStream<ServerSentEvent> {
         let (stream, continuation) = AsyncStream<ServerSentEvent>.makeStream(
             bufferingPolicy: .bufferingOldest(Self.backlogLimit))
-        for event in first { continuation.yield(event) }
         let number: UInt64? = state.withLock { state in
             guard state.listeners.count < Self.listenerLimit else { return nil }
             state.lastListener += 1
@@ -59,6 +68,25 @@ final class EventFeed: Sendable {
             return state.listeners
         }
         for listener in listeners.values { listener.finish() }
+    }
+}
+
+/// What one listener is told next.
+private actor Subscription {
+    private let holding: @Sendable () async -> [ServerSentEvent]
+    private let news: AsyncStream<ServerSentEvent>
+    private var held: ArraySlice<ServerSentEvent>?
+
+    init(holding: @escaping @Sendable () async -> [ServerSentEvent], news: AsyncStream<ServerSentEvent>) {
+        self.holding = holding
+        self.news = news
+    }
+
+    func next() async -> ServerSentEvent? {
+        if held == nil { held = await holding()[...] }
+        if let first = held?.popFirst() { return first }
+        var iterator = news.makeAsyncIterator()
+        return await iterator.next()
     }
 }
 

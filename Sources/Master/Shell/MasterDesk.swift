@@ -12,6 +12,7 @@ struct MasterDesk: Sendable {
     let store: any Store
     let feed: EventFeed
     let alarms: AlarmDesk
+    let calls: CallWatch
     let table: Published<RouteTable?>
     let mailbox: Mailbox<MasterMail>
     /// Where the other nodes serve HTTP, by name.

@@ -134,13 +134,15 @@ public final class MasterNode: RunningNode {
         let mailbox = loop.mailbox
         let watch = StoreWatch(store: store, mailbox: mailbox) { WallTime.now() }
         let calls = CallWatch(store: store, feed: feed)
+        let losses = LossWatch(store: store, alarms: alarms) { WallTime.now() }
         let history = HistoryPruning(store: store, keep: profile.keep, clock: { WallTime.now() }) { lost.currentTerm }
         watches = [
             Task { await watch.run(every: timings.look) }, Task { await calls.run(every: timings.look) },
-            Task { await history.run(every: timings.prune) },
+            Task { await losses.run(every: timings.look) }, Task { await history.run(every: timings.prune) },
         ]
         desk = MasterDesk(
-            identity: identity, store: store, feed: feed, alarms: alarms, table: table, mailbox: mailbox,
+            identity: identity, store: store, feed: feed, alarms: alarms, calls: calls, table: table,
+            mailbox: mailbox,
             peers: Dictionary(
                 profile.nodes.compactMap { node in node.http.map { (node.name, $0) } },
                 uniquingKeysWith: { first, _ in first }),

@@ -8,17 +8,27 @@ import Store
 struct SessionCloser: Sendable {
     /// Sessions that are worked on at once: enough to fill the store's batches, few enough not to hold up calls.
     static let batch = 32
+    /// Sessions that the store refuses are passed over, up to so many, so that they do not stand before the others.
+    static let refusedLimit = 10_000
     struct Outcome: Equatable, Sendable {
         var lost = 0
         /// Ended by their callers while nobody owned them.
         var hungUp = 0
         /// The store did not take it: to be tried again.
         var isComplete = true
+        /// Of these the store said that it cannot do it, as of a row that it cannot read; and why it said so.
+        var refused: Set<SessionID> = []
+        var reason: String?
 
         static func + (one: Outcome, other: Outcome) -> Outcome {
             Outcome(
                 lost: one.lost + other.lost, hungUp: one.hungUp + other.hungUp,
-                isComplete: one.isComplete && other.isComplete)
+                isComplete: one.isComplete && other.isComplete, refused: one.refused.union(other.refused),
+                reason: one.reason ?? other.reason)
+        }
+
+        static func refused(_ session: SessionID, _ reason: String) -> Outcome {
+            Outcome(isComplete: false, refused: [session], reason: reason)
         }
     }
 
@@ -37,15 +47,20 @@ struct SessionCloser: Sendable {
     ) async -> Outcome {
         var total = Outcome()
         while !Task.isCancelled, mayGoOn() {
-            guard case .sessionHeads(let heads) = await store.submit(.sessionsOwned(by: dead, limit: Self.batch)) else {
+            let known = total.refused.count
+            guard known < Self.refusedLimit,
+                case .sessionHeads(let heads) = await store.submit(
+                    .sessionsOwned(by: dead, limit: Self.batch + known))
+            else {
                 total.isComplete = false
                 return total
             }
-            guard !heads.isEmpty else { return total }
-            let done = await close(heads.map { ($0.id, $0.ownership) }, diedAt: diedAt)
+            let next = heads.filter { !total.refused.contains($0.id) }
+            guard !next.isEmpty else { return total }
+            let done = await close(next.map { ($0.id, $0.ownership) }, diedAt: diedAt)
             total = total + done
             // What stayed where it was would be read again for ever.
-            guard done.isComplete else { return total }
+            guard done.isComplete || total.refused.count > known else { return total }
         }
         total.isComplete = false
         return total
@@ -62,30 +77,56 @@ struct SessionCloser: Sendable {
 
     private func close(_ id: SessionID, of owner: Ownership, diedAt: WallTime?) async -> Outcome {
         if owner.node == identity {
-            guard case .sessions(let found) = await store.submit(.session(id)) else {
-                return Outcome(isComplete: false)
+            switch await store.submit(.session(id)) {
+            case .sessions(let found):
+                guard let session = found.first, session.ownership == owner else { return Outcome() }
+                return await end(session, diedAt: diedAt)
+            case .refused(let reason): return await endUnread(id, under: owner, because: reason, diedAt: diedAt)
+            default: return Outcome(isComplete: false)
             }
-            guard let session = found.first, session.ownership == owner else { return Outcome() }
-            return await end(session, diedAt: diedAt)
         }
         return switch await store.submit(.claim(id, from: owner, by: identity, ground: .fenced)) {
         case .claimed(let session): await end(session, diedAt: diedAt)
         // Somebody else has it, or it is over.
         case .notOwner, .alreadyEnded, .notFound: Outcome()
+        case .refused(let reason): .refused(id, reason)
         default: Outcome(isComplete: false)
         }
     }
 
     private func end(_ session: StoredSession, diedAt: WallTime?) async -> Outcome {
         let kind: EndKind = session.callerEnded == nil ? .lost : .caller
-        let time = session.callerEnded ?? diedAt ?? clock()
-        let record = session.checkpoint.record.closed(kind, at: time)
-        guard await store.submit(.end(record, under: session.ownership)) == .done else {
-            return Outcome(isComplete: false)
-        }
         let owner = session.checkpoint.record.centers.last ?? "its center"
-        let detail = kind == .lost ? "lost: \(owner) died" : "the caller hung up after \(owner) died"
-        store.submit(.appendTimeline(record.id, [TimelineEntry(at: time, kind: .end, detail: detail)])) { _ in }
-        return kind == .lost ? Outcome(lost: 1) : Outcome(hungUp: 1)
+        return await end(
+            session.checkpoint.record.closed(kind, at: session.callerEnded ?? diedAt ?? clock()),
+            under: session.ownership,
+            detail: kind == .lost ? Self.lostDetail(of: owner) : "the caller hung up after \(owner) died")
     }
+
+    /// Its checkpoint cannot be read, by this release at least. What the list of live calls shows of it makes a record.
+    private func endUnread(
+        _ id: SessionID, under owner: Ownership, because reason: String, diedAt: WallTime?
+    ) async -> Outcome {
+        guard case .call(let detail) = await store.submit(.call(id)) else { return .refused(id, reason) }
+        let call = detail.call
+        let record = CallRecord(
+            id: id, line: call.line, from: call.from, centers: [], started: call.started,
+            path: call.state.map { [$0] } ?? [], takeovers: call.takeovers)
+        return await end(
+            record.closed(.lost, at: diedAt ?? clock()), under: owner, detail: "lost: its checkpoint cannot be read")
+    }
+
+    private func end(_ record: CallRecord, under ownership: Ownership, detail: String) async -> Outcome {
+        switch await store.submit(.end(record, under: ownership)) {
+        case .done: break
+        case .refused(let reason): return .refused(record.id, reason)
+        default: return Outcome(isComplete: false)
+        }
+        let entry = TimelineEntry(at: record.ended ?? clock(), kind: .end, detail: detail)
+        store.submit(.appendTimeline(record.id, [entry])) { _ in }
+        return record.end == .lost ? Outcome(lost: 1) : Outcome(hungUp: 1)
+    }
+
+    /// What the timeline of a call says that was closed because its center died and no other went on with it.
+    static func lostDetail(of center: String) -> String { "lost: \(center) died" }
 }

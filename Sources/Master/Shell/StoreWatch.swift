@@ -44,33 +44,3 @@ struct StoreWatch: Sendable {
         return Dictionary(registered, uniquingKeysWith: { first, _ in first }).merging(newest) { _, change in change }
     }
 }
-
-/// Tells listeners of calls that start and end, by looking into the store; while nobody listens it does not look.
-struct CallWatch: Sendable {
-    static let liveLimit = 10_000
-    static let recordLimit = 1_000
-
-    let store: any Store
-    let feed: EventFeed
-
-    func run(every interval: Duration) async {
-        var changes = CallChanges()
-        while !Task.isCancelled {
-            if feed.listenerCount == 0 { changes = CallChanges() } else { await look(&changes) }
-            try? await Task.sleep(for: interval)
-        }
-    }
-
-    private func look(_ changes: inout CallChanges) async {
-        guard case .liveCalls(let calls) = await store.submit(.liveCalls(limit: Self.liveLimit)),
-            case .callRecords(let records) = await store.submit(.callRecords(limit: Self.recordLimit, before: nil))
-        else { return }
-        for change in changes.look(live: calls, records: records) {
-            switch change {
-            case .started(let call): feed.publish("call-started", call)
-            case .changed(let call): feed.publish("call-changed", call)
-            case .ended(let record): feed.publish("call-ended", record)
-            }
-        }
-    }
-}

@@ -50,12 +50,22 @@ struct TakeoverDesk: Sendable {
     /// Sessions were closed instead of being taken over.
     func lost(_ dead: NodeIdentity, _ reason: LossReason, _ outcome: SessionCloser.Outcome) {
         metrics.lostCalls(outcome.lost)
-        log.warning(
-            "calls of a dead center closed",
+        // It is tried again while anything is left: a line only where something was closed.
+        let closed = outcome.lost + outcome.hungUp
+        log.log(
+            level: closed > 0 ? .warning : .debug, "calls of a dead center closed",
             metadata: [
                 "about": "\(dead)", "lost": "\(outcome.lost)", "hung-up": "\(outcome.hungUp)",
                 "complete": "\(outcome.isComplete)", "reason": "\(reason)",
             ])
+        if let why = outcome.reason {
+            alarms.raise(
+                .callsStuck, .major, node: dead.name,
+                "\(outcome.refused.count) calls of \(dead.name) can be neither taken over nor closed: \(why)",
+                lasts: .seconds(60))
+        } else if outcome.isComplete {
+            alarms.clear(.callsStuck, node: dead.name)
+        }
         guard outcome.lost > 0 else { return }
         alarms.raise(
             .callsLost, .critical, node: dead.name, "\(outcome.lost) calls of \(dead.name) were lost: \(reason)",

@@ -6,12 +6,20 @@ import Testing
 @Suite struct EventFeedTests {
     @Test func whatHoldsComesBeforeWhatHappens() async {
         let feed = EventFeed()
-        let stream = feed.subscribe(first: [ServerSentEvent("1", name: "node")])
-        feed.publish("node", 2)
-        feed.close()
+        // More than any buffer takes, and something happens while it is collected.
+        let many = EventFeed.backlogLimit * 2
+        let stream = feed.subscribe {
+            feed.publish("node", many)
+            return (0..<many).map { ServerSentEvent("\($0)", name: "node") }
+        }
+        feed.publish("node", many + 1)
         var heard: [String] = []
-        for await event in stream { heard.append(event.data) }
-        #expect(heard == ["1", "2"])
+        for await event in stream {
+            heard.append(event.data)
+            if heard.count == many + 2 { feed.close() }
+        }
+        #expect(heard.prefix(many) == (0..<many).map(String.init)[...])
+        #expect(Set(heard.dropFirst(many)) == ["\(many)", "\(many + 1)"])
     }
 
     /// I8: a listener over the limit is turned away, not queued.

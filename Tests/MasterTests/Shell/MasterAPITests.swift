@@ -25,7 +25,7 @@ import Testing
         try #require(JSONSerialization.jsonObject(with: Data(answer.body)) as? [[String: Any]])
     }
 
-    @Test(arguments: ["nodes", "calls", "calls/x", "cdrs", "seats", "queues", "alarms", "events"])
+    @Test(arguments: ["nodes", "calls", "calls/x", "cdrs", "orders", "seats", "queues", "alarms", "events"])
     func everythingWantsTheToken(_ path: String) async throws {
         try await MasterFixture.run { (fixture) async throws in
             let wrong = try #require(BearerToken("fedcba9876543210fedcba9876543210"))
@@ -177,6 +177,16 @@ import Testing
             #expect(await fixture.state(of: "center-a") == .disabled)
             #expect(try await fixture.post("/api/v1/nodes/center-a/enable", token: fixture.token).status == 202)
             #expect(await fixture.state(of: "center-a") == .up)
+
+            let orders = try Self.objects(try await fixture.get("/api/v1/orders"))
+            #expect(orders.map { $0["state"] as? String } == ["enabled", "disabled", "draining"])
+            #expect(orders.allSatisfy { $0["node"] as? String == "center-a" })
+            let first = try #require(orders.last)
+            #expect(Set(first.keys) == ["at", "node", "state", "by"])
+            #expect(first["by"] as? String == "mei@desk-4")
+            #expect((first["at"] as? String).flatMap { WallTime($0) } != nil)
+            #expect(try Self.objects(try await fixture.get("/api/v1/orders?limit=1")).count == 1)
+            #expect(try await fixture.get("/api/v1/orders?limit=0").status == 400)
         }
     }
 
@@ -246,6 +256,8 @@ import Testing
 
     @Test func listenersHearWhatHoldsAndWhatHappens() async throws {
         try await MasterFixture.run { (fixture) async throws in
+            let owner = Ownership(node: try Given.node("center-b"))
+            _ = await fixture.store.submit(.open(SessionWrite(Given.checkpoint(1), under: owner)))
             let heard = EventList<[UInt8]>()
             let listening = Task {
                 for try await event in fixture.events() {
@@ -259,15 +271,11 @@ import Testing
             }
             try await eventually("the nodes are told first") { has("node", "\"name\":\"center-b\"") }
 
-            // The first look only remembers what is there, so calls come until one is news.
-            let owner = Ownership(node: try Given.node("center-b"))
-            var seed: UInt64 = 0
-            try await eventually("a call starts") {
-                seed += 1
-                _ = await fixture.store.submit(.open(SessionWrite(Given.checkpoint(seed), under: owner)))
-                return has("call-started", "\"line\":\"95533\"")
-            }
-            let record = Given.checkpoint(seed).record.closed(.caller, at: Given.start + .seconds(9_000))
+            try await eventually("and the calls that are live") { has("call-started", 1.session.description) }
+
+            _ = await fixture.store.submit(.open(SessionWrite(Given.checkpoint(2), under: owner)))
+            try await eventually("a call starts") { has("call-started", 2.session.description) }
+            let record = Given.checkpoint(2).record.closed(.caller, at: Given.start + .seconds(9_000))
             _ = await fixture.store.submit(.end(record, under: owner))
             try await eventually("a call ends") { has("call-ended", record.id.description) }
             await fixture.centers[0].kill()

@@ -1,3 +1,4 @@
+import Dispatch
 import HTTPKit
 import NetworkIO
 import Primitives
@@ -178,6 +179,32 @@ import Testing
             try await eventually("the alarm is cleared") {
                 !fixture.node.desk.alarms.alarms.contains { $0.code == .storeAway }
             }
+        }
+    }
+
+    /// The loop is held in the middle of a message, as by a disk that hangs: what waits for it shows in the metrics.
+    @Test func theDepthOfTheMailboxMoves() async throws {
+        try await MasterFixture.run { fixture in
+            func depth() throws -> Int {
+                let line = try #require(
+                    fixture.registry.render().split(separator: "\n")
+                        .first { $0.hasPrefix("tandem_mailbox_depth{loop=\"sip\"} ") })
+                return try #require(line.split(separator: " ").last.flatMap { Int($0) })
+            }
+            let mailbox = fixture.node.desk.mailbox
+            let release = DispatchSemaphore(value: 0)
+            await withCheckedContinuation { (held: CheckedContinuation<Void, Never>) in
+                mailbox.post(
+                    .report { _ in
+                        held.resume()
+                        release.wait()
+                    })
+            }
+            for _ in 1...5 { mailbox.post(.report { _ in }) }
+            let waiting = Result { try depth() }
+            release.signal()
+            #expect(try waiting.get() >= 5)
+            try await eventually("it is empty again") { try depth() == 0 }
         }
     }
 

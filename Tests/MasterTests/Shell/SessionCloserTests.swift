@@ -140,4 +140,54 @@ import Testing
         store.setTrouble(nil)
         #expect(await closer.closeSessions(of: dead) == SessionCloser.Outcome(lost: 2))
     }
+
+    // MARK: Rows that cannot be read
+
+    /// Refuses some sessions, as a store does whose rows it cannot read.
+    private struct HalfReadable: Store {
+        let store: MemoryStore
+        let unreadable: Set<SessionID>
+        var health: StoreHealth { store.health }
+
+        func submit(_ request: StoreRequest, _ completion: @escaping @Sendable (StoreReply) -> Void) {
+            switch request {
+            case .claim(let id, _, _, _) where unreadable.contains(id),
+                .session(let id) where unreadable.contains(id):
+                completion(.refused("a row of the store holds no readable Checkpoint"))
+            default: store.submit(request, completion)
+            }
+        }
+    }
+
+    /// They do not stand before the others, however many there are, and it is said which and why.
+    @Test func rowsThatCannotBeReadDoNotKeepOthersOpen() async throws {
+        await open(1...100, by: dead)
+        _ = await store.submit(.fence(dead, under: nil))
+        let unreadable = Set((1...40 as ClosedRange<UInt64>).map(Given.session))
+        let half = SessionCloser(
+            store: HalfReadable(store: store, unreadable: unreadable), identity: closer.identity, clock: closer.clock)
+        let outcome = await half.closeSessions(of: dead)
+        #expect(outcome.lost == 60)
+        #expect(!outcome.isComplete)
+        #expect(outcome.refused == unreadable)
+        #expect(outcome.reason == "a row of the store holds no readable Checkpoint")
+        #expect(await records().count == 60)
+        #expect(await liveCount() == 40)
+    }
+
+    /// One that is this master's already gets a record all the same, of what the list of live calls shows.
+    @Test func aClaimedRowThatCannotBeReadIsEndedByItsColumns() async throws {
+        await open(1...1, by: dead)
+        _ = await store.submit(.fence(dead, under: nil))
+        let id = Given.session(1)
+        _ = await store.submit(.claim(id, from: Ownership(node: dead), by: closer.identity, ground: .fenced))
+        let half = SessionCloser(
+            store: HalfReadable(store: store, unreadable: [id]), identity: closer.identity, clock: closer.clock)
+        #expect(await half.closeSessions(of: closer.identity) == SessionCloser.Outcome(lost: 1))
+        let record = try #require(await records().first)
+        let whole = Given.checkpoint(1).record
+        #expect(record.end == .lost && record.ended == Self.diedAt)
+        #expect(record.line == whole.line && record.from == whole.from && record.started == whole.started)
+        #expect(await liveCount() == 0)
+    }
 }
