@@ -54,9 +54,17 @@ public struct NodeRegistration: Sendable, Hashable {
     }
 }
 
+extension NodeRegistration {
+    /// Whether both are of one process, which may have had several incarnations.
+    package func isSameProcess(as other: NodeRegistration) -> Bool {
+        pid == other.pid && processStart == other.processStart && machine == other.machine
+    }
+}
+
 /// A node as the store knows it: its newest incarnation.
 public struct NodeRow: Sendable, Hashable {
     public var registration: NodeRegistration
+    /// When its process registered first.
     public var registered: WallTime
     public var lastHeartbeat: WallTime
     public var isFenced: Bool

@@ -39,7 +39,10 @@ package struct RequestRunner<Tables: StoreTables> {
             {
                 try tables.fence(earlier.registration.identity, at: earlier.lastHeartbeat)
             }
-            try tables.put(StoredNode(registration: registration, registered: now.wall, lastHeartbeat: now.wall))
+            try tables.put(
+                StoredNode(
+                    registration: registration,
+                    registered: try firstSeen(registration, on: &tables) ?? now.wall, lastHeartbeat: now.wall))
             return .done
         case .heartbeat(let identity):
             if try tables.isFenced(identity) { return .fenced }
@@ -76,6 +79,15 @@ package struct RequestRunner<Tables: StoreTables> {
             return .done
         default: preconditionFailure("not a request about nodes: \(request)")
         }
+    }
+
+    /// When the process registered first; nil if it is new. A node that was fenced wrongly goes on under another
+    /// incarnation in the same process, with the menus it put here when it started.
+    private func firstSeen(_ registration: NodeRegistration, on tables: inout Tables) throws -> WallTime? {
+        guard let earlier = try tables.node(named: registration.identity.name),
+            earlier.registration.isSameProcess(as: registration)
+        else { return nil }
+        return earlier.registered
     }
 
     private func acquire(
@@ -125,7 +137,7 @@ package struct RequestRunner<Tables: StoreTables> {
         case .end(let record, let ownership):
             return try end(record, under: ownership, on: &tables)
         case .claim(let id, let from, let node, let ground):
-            return try claim(id, from: from, by: node, ground, on: &tables)
+            return try claim(Claim(id, from: from, by: node, ground: ground), on: &tables)
         case .markCallerEnded(let id, let time):
             if try tables.setCallerEnded(id, at: time) { return .done }
             return try tables.hasRecord(id) ? .alreadyEnded : .notFound
@@ -166,24 +178,15 @@ package struct RequestRunner<Tables: StoreTables> {
         return .done
     }
 
-    private func claim(
-        _ id: SessionID, from: Ownership, by node: NodeIdentity, _ ground: ClaimGround, on tables: inout Tables
-    ) throws -> StoreReply {
-        if try tables.isFenced(node) { return .fenced }
-        guard let owner = try tables.ownership(of: id) else {
-            return try tables.hasRecord(id) ? .alreadyEnded : .notFound
-        }
-        // Asked again after an answer that was lost on the way: it is the claimer's already.
-        let claimed = Ownership(node: node, epoch: from.epoch + 1)
-        if owner == claimed, let session = try tables.session(id) { return .claimed(session) }
-        guard owner == from else { return .notOwner }
-        if ground == .fenced, try !tables.isFenced(from.node) { return .notFenced }
+    private func claim(_ claim: Claim, on tables: inout Tables) throws -> StoreReply {
+        let verdict = try claim.judged(
+            claimerIsFenced: try tables.isFenced(claim.claimer), owner: try tables.ownership(of: claim.session),
+            isEnded: try tables.hasRecord(claim.session), ownerIsFenced: try tables.isFenced(claim.from.node))
+        if case .refused(let reply) = verdict { return reply }
         // Reading it first: a checkpoint in an unknown format is refused, and the row left to a node that knows it.
-        guard var session = try tables.session(id) else { return .notFound }
-        session.ownership = claimed
-        session.ownerFenced = false
-        try tables.setOwner(of: id, to: session.ownership)
-        return .claimed(session)
+        guard let session = try tables.session(claim.session) else { return .notFound }
+        if verdict == .granted { try tables.setOwner(of: claim.session, to: claim.right) }
+        return claim.reply(session)
     }
 
     // MARK: Bank
@@ -250,9 +253,24 @@ package struct RequestRunner<Tables: StoreTables> {
             return try tables.records(limit: Self.bounded(limit), before: before).map { .callRecords($0) } ?? .notFound
         case .prune(let time, let limit, let term):
             guard try holds(term, on: &tables) else { return .staleLeader }
-            try tables.prune(before: time, limit: Self.bounded(limit))
+            try tables.prune(
+                before: time, menusBefore: try eldestMenuInUse(before: time, on: &tables), limit: Self.bounded(limit))
             return .done
         default: preconditionFailure("not one of the other requests: \(request)")
         }
     }
+
+    /// Before this no center has put a menu that it may answer calls with. A center puts its menus when it starts, and
+    /// may then be up for longer than records are kept. One that has not been heard for as long is gone for good; one
+    /// that is fenced may come back as a new incarnation of the same process.
+    private func eldestMenuInUse(before time: WallTime, on tables: inout Tables) throws -> WallTime {
+        let starts = try tables.allNodes()
+            .filter { $0.registration.role == .center && $0.lastHeartbeat >= time }
+            .map { $0.registered + (.zero - Self.menuMargin) }
+        return min(time, starts.min() ?? time)
+    }
+
+    /// How long a menu may be in the store before the center that put it there is registered: both are tried until they
+    /// are done, whatever the store does in between.
+    static var menuMargin: Duration { .seconds(86_400) }
 }

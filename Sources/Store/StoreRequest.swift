@@ -82,8 +82,8 @@ public enum StoreRequest: Sendable, Equatable {
     /// Writes the CDR and removes the session in one transaction. `.done`; `.notOwner`; `.alreadyEnded` if there is a
     /// CDR. A session that was never stored is ended all the same, so that each call has its CDR.
     case end(CallRecord, under: Ownership)
-    /// `.claimed`, also when repeated by the same claimer; `.notOwner` if the row is not `from`'s any more, `.notFenced` without ground, `.fenced` if the
-    /// claimer is, `.alreadyEnded`, `.notFound`.
+    /// `.claimed`, also when repeated by the same claimer; `.notOwner` if the row is not `from`'s any more, `.notFenced`
+    /// without ground, `.fenced` if the claimer is, `.alreadyEnded`, `.notFound`.
     case claim(SessionID, from: Ownership, by: NodeIdentity, ground: ClaimGround)
     /// The caller hung up while nobody could tell the owner. `.done`, `.alreadyEnded`, `.notFound`.
     case markCallerEnded(SessionID, at: WallTime)
@@ -137,8 +137,9 @@ public enum StoreRequest: Sendable, Equatable {
     case attempts(limit: Int)
     /// `.audit`: recomputes every balance from the entries.
     case audit
-    /// `.done`, or `.staleLeader` under an old term. Removes CDRs, timelines, attempts and unused menus from before a
-    /// time: it looks at the oldest `limit` of each, so that it holds up nobody for long.
+    /// `.done`, or `.staleLeader` under an old term. Removes CDRs, timelines, attempts and menus from before a time: it
+    /// looks at the oldest `limit` of each, so that it holds up nobody for long. A menu stays as long as a session is in
+    /// it, or a center was heard since that time that may have put it when it started.
     case prune(before: WallTime, limit: Int, under: LeaderTerm? = nil)
 
     public static let seedLimit = 100

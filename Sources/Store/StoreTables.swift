@@ -6,6 +6,7 @@ import Session
 /// A registered incarnation.
 package struct StoredNode: Hashable, Sendable {
     package var registration: NodeRegistration
+    /// When its process registered first.
     package var registered: WallTime
     package var lastHeartbeat: WallTime
 
@@ -100,7 +101,8 @@ package protocol StoreTables: LedgerTables {
     mutating func setValue(_ value: String, of key: StoreKey) throws
     mutating func menu(hash: String) throws -> [UInt8]?
     mutating func putMenu(_ content: [UInt8], hash: String, at time: WallTime) throws
-    mutating func prune(before time: WallTime, limit: Int) throws
+    /// `menusBefore` is for menus, which must also be of no session's.
+    mutating func prune(before time: WallTime, menusBefore: WallTime, limit: Int) throws
 }
 
 /// Single values that a store keeps.

@@ -3,16 +3,17 @@
     import Session
     import Store
 
-    /// The writes of many sessions as one statement each: first checkpoints, later ones, timeline rows.
+    /// The writes of many sessions as few statements: first checkpoints, later ones, timeline rows, claims.
     ///
-    /// They commute as long as no session has two checkpoints among them, so a run of such requests is three statements
-    /// whatever its length.
+    /// They commute as long as no session is among them twice, timeline rows aside, so a run of such requests is five
+    /// statements whatever its length.
     struct PostgresBulk {
         /// Positions of the requests in the batch.
         private(set) var positions: [Int] = []
         private var opens: [(position: Int, write: SessionWrite, bytes: [UInt8])] = []
         private var checkpoints: [(position: Int, write: SessionWrite, bytes: [UInt8])] = []
         private var timelines: [(position: Int, session: SessionID, entries: [TimelineEntry])] = []
+        private var claims: [(position: Int, claim: Claim)] = []
         private var heartbeats: [(position: Int, identity: NodeIdentity)] = []
         private var sessions: Set<SessionID> = []
 
@@ -27,6 +28,9 @@
                     checkpoints.append((position, write, encoded))
                 }
             case .appendTimeline(let session, let entries): timelines.append((position, session, entries))
+            case .claim(let session, let from, let claimer, let ground):
+                guard sessions.insert(session).inserted else { return false }
+                claims.append((position, Claim(session, from: from, by: claimer, ground: ground)))
             case .heartbeat(let identity): heartbeats.append((position, identity))
             default: return false
             }
@@ -53,6 +57,9 @@
                         replies[write.position] = .notOwner
                     }
                 }
+            }
+            if !claims.isEmpty {
+                replies.merge(try PostgresClaims.run(claims, on: tables)) { _, claimed in claimed }
             }
             for (position, identity) in heartbeats where try !tables.isFenced(identity) {
                 replies[position] = try tables.setHeartbeat(of: identity, at: now.wall) ? .done : .notFound

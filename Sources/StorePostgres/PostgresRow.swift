@@ -49,6 +49,8 @@
             return bytes
         }
 
+        func bytesIfAny(_ index: Int) throws -> [UInt8]? { try column(index) }
+
         func parsed<Value: LosslessStringConvertible>(_ index: Int, as type: Value.Type = Value.self) throws -> Value {
             guard let value = Value(try text(index)) else { throw unexpected(index, "\(type)") }
             return value

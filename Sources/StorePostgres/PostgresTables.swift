@@ -178,7 +178,7 @@
                 """, [.text(hash), .bytes(content), .time(time)])
         }
 
-        func prune(before time: WallTime, limit: Int) throws {
+        func prune(before time: WallTime, menusBefore: WallTime, limit: Int) throws {
             let values: [PostgresValue] = [.time(time), .integer(limit)]
             try send(
                 """
@@ -197,7 +197,7 @@
                 """
                 DELETE FROM menus WHERE hash IN (SELECT hash FROM menus WHERE at_ms < $1 ORDER BY hash LIMIT $2)
                     AND hash NOT IN (SELECT menu_hash FROM sessions WHERE menu_hash IS NOT NULL)
-                """, values)
+                """, [.time(menusBefore), .integer(limit)])
         }
     }
 #endif

@@ -117,6 +117,52 @@ import Testing
         #expect(store.ask(.claim(Given.session(1), from: newer, by: new, ground: .handover)) == .fenced)
     }
 
+    /// However many claims come at once, each is answered as if it were alone.
+    @Test(arguments: EngineKind.allCases) func manyClaimsAtOnceAreAnsweredAsOneByOne(_ kind: EngineKind) throws {
+        let (a, b, c) = (try Given.node("center-a"), try Given.node("center-b"), try Given.node("center-c"))
+        let (living, cut) = (try Given.node("center-d"), try Given.node("center-e"))
+        var answers: [[StoreReply]] = []
+        for isBatch in [true, false] {
+            var store = try StoreUnderTest(kind)
+            for seed in 1...8 { _ = store.ask(.open(Given.write(Given.checkpoint(UInt64(seed)), a))) }
+            for seed in 11...12 { _ = store.ask(.open(Given.write(Given.checkpoint(UInt64(seed)), living))) }
+            _ = store.ask(.markCallerEnded(Given.session(2), at: Given.start))
+            let record = Given.checkpoint(3).record.closed(.caller, at: Given.start + .seconds(9))
+            _ = store.ask(.end(record, under: Ownership(node: a)))
+            for node in [a, cut] { _ = store.ask(.fence(node, under: nil)) }
+            func claim(
+                _ seed: UInt64, _ owner: NodeIdentity, epoch: Int64 = 1, by claimer: NodeIdentity,
+                _ ground: ClaimGround = .fenced
+            ) -> StoreRequest {
+                .claim(Given.session(seed), from: Ownership(node: owner, epoch: epoch), by: claimer, ground: ground)
+            }
+            _ = store.ask(claim(4, a, by: b))
+            let claims = [
+                claim(1, a, by: b), claim(2, a, by: b), claim(3, a, by: b), claim(4, a, by: b), claim(4, a, by: c),
+                claim(5, a, epoch: 2, by: b), claim(5, a, epoch: .max, by: b), claim(6, a, by: cut),
+                claim(7, b, by: b), claim(11, living, by: b), claim(12, living, by: b, .handover), claim(99, a, by: b),
+                claim(8, a, by: c), claim(8, a, by: b), claim(1, a, by: b), claim(12, living, by: c, .handover),
+                .checkpoint(Given.write(Given.checkpoint(1, state: "main"), b, epoch: 2)),
+                .checkpoint(Given.write(Given.checkpoint(6, state: "main"), a)),
+                claim(1, b, epoch: 2, by: c, .handover),
+            ]
+            let replies = isBatch ? try store.ask(all: claims) : claims.map { store.ask($0) }
+            answers.append(replies + (1...12).map { store.ask(.session(Given.session(UInt64($0)))) })
+        }
+        #expect(answers[0] == answers[1])
+        let won = answers[0].prefix(19).map { reply -> Int64 in
+            if case .claimed(let session) = reply { session.ownership.epoch } else { 0 }
+        }
+        #expect(won == [2, 2, 0, 2, 0, 0, 0, 0, 0, 0, 2, 0, 2, 0, 2, 0, 0, 0, 3])
+        let others = answers[0].prefix(19).filter { if case .claimed = $0 { false } else { true } }
+        let expected: [StoreReply] = [
+            .alreadyEnded, .notOwner, .notOwner, .notOwner, .fenced, .notOwner, .notFenced, .notFound, .notOwner,
+            .notOwner, .done, .notOwner,
+        ]
+        #expect(others == expected)
+        if case .claimed(let marked) = answers[0][1] { #expect(marked.callerEnded == Given.start) }
+    }
+
     @Test(arguments: EngineKind.allCases) func endingWritesOneRecordAndRemovesTheSession(_ kind: EngineKind) throws {
         var store = try StoreUnderTest(kind)
         let node = try Given.node("center-a")
@@ -311,5 +357,49 @@ import Testing
         #expect(store.ask(.session(Given.session(4))).head != nil)
         #expect(store.ask(.menu(hash: "hash-1")) == .menu([1]))
         #expect(store.ask(.menu(hash: "unused")) == .notFound)
+    }
+
+    /// Another center must be able to load the menu of any call that a center may answer yet, however long it is up.
+    @Test(arguments: EngineKind.allCases) func menusOfACenterThatIsUpStayHoweverOldTheyAre(_ kind: EngineKind) throws {
+        var store = try StoreUnderTest(kind)
+        let day: Duration = .seconds(86_400)
+        func put(_ hash: String) { _ = store.ask(.putMenu(hash: hash, [1])) }
+        func heartbeat(_ identity: NodeIdentity) { _ = store.ask(.heartbeat(identity)) }
+        func kept() -> [String] {
+            _ = store.ask(.prune(before: store.now.wall + (.zero - day), limit: 100))
+            return ["before", "first", "second"].filter { store.ask(.menu(hash: $0)) != .notFound }
+        }
+        put("before")
+        store.pass(day * 3)
+        let center = try Given.node("center-a", "i1")
+        put("first")
+        store.pass(.seconds(2))
+        _ = store.ask(.register(Given.registration(center)))
+        store.pass(day * 20)
+        heartbeat(center)
+        put("second")
+        #expect(kept() == ["first", "second"])
+
+        // Fenced wrongly, it goes on in the same process under another name, with the same menus.
+        _ = store.ask(.fence(center, under: nil))
+        #expect(kept() == ["first", "second"])
+        let again = try Given.node("center-a", "i2")
+        _ = store.ask(.register(Given.registration(again)))
+        store.pass(day * 20)
+        heartbeat(again)
+        #expect(kept() == ["first", "second"])
+
+        // Started anew it brings what it needs.
+        var process = Given.registration(try Given.node("center-a", "i3"))
+        process.pid += 1
+        put("second")
+        _ = store.ask(.register(process))
+        store.pass(day * 2)
+        heartbeat(process.identity)
+        #expect(kept() == ["second"])
+
+        // Nobody heard of it for as long as records are kept, it is gone for good.
+        store.pass(day * 2)
+        #expect(kept() == [])
     }
 }

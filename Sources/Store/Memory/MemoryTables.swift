@@ -187,7 +187,7 @@ struct MemoryTables: StoreTables, Sendable {
         menus[hash] = (content, time)
     }
 
-    mutating func prune(before time: WallTime, limit: Int) {
+    mutating func prune(before time: WallTime, menusBefore: WallTime, limit: Int) {
         let old = endedOrder.lazy.filter { [ended] in (ended[$0]?.record.ended ?? time) < time }.prefix(limit)
         for id in Array(old) {
             ended[id] = nil
@@ -196,11 +196,8 @@ struct MemoryTables: StoreTables, Sendable {
         endedOrder.removeAll { ended[$0] == nil }
         bank.pruneAttempts(before: time, limit: limit)
         let used = Set(sessions.values.compactMap { $0.checkpoint.menu?.hash })
-        for (hash, menu) in menus.sorted(by: { $0.key < $1.key }).filter({ $0.value.at < time }).prefix(limit)
-        where !used.contains(hash) {
-            _ = menu
-            menus[hash] = nil
-        }
+        let eldest = menus.filter { $0.value.at < menusBefore }.keys.sorted().prefix(limit)
+        for hash in eldest where !used.contains(hash) { menus[hash] = nil }
     }
 }
 

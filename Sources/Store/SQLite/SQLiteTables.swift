@@ -144,7 +144,7 @@ extension SQLiteTables {
             [hash, Data(content), time.milliseconds])
     }
 
-    func prune(before time: WallTime, limit: Int) throws {
+    func prune(before time: WallTime, menusBefore: WallTime, limit: Int) throws {
         // Records are in the order of their ends, or nearly so: the eldest alone are looked at, because a search through
         // all that are young would hold the writers' lock.
         let old = """
@@ -165,6 +165,6 @@ extension SQLiteTables {
             """
             DELETE FROM menus WHERE hash IN (SELECT hash FROM menus WHERE at_ms < ? ORDER BY hash LIMIT ?)
                 AND hash NOT IN (SELECT menu_hash FROM sessions WHERE menu_hash IS NOT NULL)
-            """, [time.milliseconds, limit])
+            """, [menusBefore.milliseconds, limit])
     }
 }

@@ -121,6 +121,44 @@
             #expect(try setting() == "off,on,on,on")
         }
 
+        /// TAKEOVER.md: a batch is one statement, so that hundreds of calls are taken over within a second and a half.
+        @Test func manyClaimsChangeTheirRowsInOneStatement() throws {
+            let store = try engine()
+            let (old, new) = (try Given.node("center-a"), try Given.node("center-b"))
+            let seeds = (1...200).map { UInt64($0) }
+            let opened = try store.perform(seeds.map { .open(Given.write(Given.checkpoint($0), old)) }) {
+                StoreTime(wall: Given.start, sinceBoot: .zero, bootID: "")
+            }
+            #expect(opened.allSatisfy { $0 == .done })
+            #expect(ask(.fence(old, under: nil), store) == .done)
+            let observer = try stranger()
+            _ = try observer.run("CREATE TABLE changes (place BIGSERIAL)")
+            _ = try observer.run(
+                """
+                CREATE FUNCTION count_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                INSERT INTO changes DEFAULT VALUES; RETURN NULL; END $$
+                """)
+            _ = try observer.run(
+                "CREATE TRIGGER count_change AFTER UPDATE ON sessions FOR EACH STATEMENT EXECUTE FUNCTION count_change()"
+            )
+            // One that this release cannot read: it is refused, and its row left to a node that can.
+            _ = try observer.run(
+                "UPDATE sessions SET checkpoint = $1 WHERE id = $2",
+                [.bytes(Array(#"{"v":99}"#.utf8)), .text(Given.session(7))])
+            _ = try observer.run("TRUNCATE changes")
+            let replies = try store.perform(
+                seeds.map { .claim(Given.session($0), from: Ownership(node: old), by: new, ground: .fenced) }
+            ) { StoreTime(wall: Given.start, sinceBoot: .zero, bootID: "") }
+            let won = replies.count { if case .claimed = $0 { true } else { false } }
+            #expect(won == 199)
+            guard case .refused(let why) = replies[6] else { return unexpectedReply("\(replies[6])") }
+            #expect(why.contains("format 99"))
+            #expect(try observer.run("SELECT 1 FROM changes").rows.count == 1)
+            let owners = try observer.run("SELECT owner_name, epoch FROM sessions GROUP BY 1, 2 ORDER BY 1").rows
+            #expect(try owners.map { try $0.text(0) } == ["center-a", "center-b"])
+            #expect(try owners.map { try $0.integer(1) } == [1, 2])
+        }
+
         // MARK: Locks
 
         @Test func aClaimWaitsForTheMoneyOfTheOwnerBefore() async throws {
