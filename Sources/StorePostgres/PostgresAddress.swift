@@ -12,6 +12,9 @@
             var name: String
             var address: String
             var port: String
+
+            /// Nil where the address is given.
+            var nameToResolve: String? { address.isEmpty && PostgresNames.isName(name) ? name : nil }
         }
 
         /// In the order of the URL; never empty.
@@ -23,6 +26,12 @@
         let patience: Duration
 
         static let defaultPatience: Duration = .seconds(1)
+        /// Unless the URL says otherwise: a host that vanishes without a word is found out by the kernel, too, within
+        /// 1.5 s while something is on its way to it, and within 4 s while nothing is.
+        static let defaults = [
+            "tcp_user_timeout": "1500", "keepalives": "1", "keepalives_idle": "2", "keepalives_interval": "1",
+            "keepalives_count": "2",
+        ]
 
         /// Throws `.schema` for what is no URL of libpq: waiting does not help there.
         init(url: String) throws(StoreTrouble) {
@@ -71,7 +80,8 @@
 
         /// Keywords and values for a connection to one of the hosts.
         func parameters(for host: Host) -> [(keyword: String, value: String)] {
-            var parameters = settings.map { (keyword: $0.key, value: $0.value) }
+            let all = Self.defaults.merging(settings) { _, given in given }
+            var parameters = all.map { (keyword: $0.key, value: $0.value) }
             if !host.name.isEmpty { parameters.append(("host", host.name)) }
             if !host.address.isEmpty { parameters.append(("hostaddr", host.address)) }
             if !host.port.isEmpty { parameters.append(("port", host.port)) }

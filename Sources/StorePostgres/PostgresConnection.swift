@@ -19,8 +19,9 @@
         private let raw: OpaquePointer
         /// For messages.
         let place: String
-        /// How long the server may take for an answer.
-        let patience: Duration
+        private let patience: PostgresPatience
+        /// Called when the server did not answer in time.
+        private let silent: @Sendable () -> Void
         /// Names of prepared statements by their text.
         private var statements: [String: String] = [:]
         private var prepared = 0
@@ -36,10 +37,13 @@
             var warnings = 0
         }
 
-        private init(_ raw: OpaquePointer, place: String, patience: Duration) {
+        private init(
+            _ raw: OpaquePointer, place: String, patience: PostgresPatience, silent: @escaping @Sendable () -> Void
+        ) {
             self.raw = raw
             self.place = place
             self.patience = patience
+            self.silent = silent
             PQsetNoticeReceiver(
                 raw,
                 { context, result in
@@ -61,34 +65,11 @@
         private static let state = Int32(UInt8(ascii: "C"))
         private static let primaryMessage = Int32(UInt8(ascii: "M"))
 
-        /// Connects to the first host that takes writes, beginning with `first`. Also answers which it was.
-        static func open(
-            _ address: PostgresAddress, first: Int, patience: Duration
-        ) throws(StoreTrouble) -> (PostgresConnection, host: Int) {
-            var troubles: [StoreTrouble] = []
-            for offset in address.hosts.indices {
-                let index = (first + offset) % address.hosts.count
-                let host = address.hosts[index]
-                do throws(StoreTrouble) {
-                    let connection = try connect(
-                        address.parameters(for: host), place: address.description(of: host),
-                        within: address.patience, patience: patience)
-                    return (connection, index)
-                } catch {
-                    troubles.append(error)
-                }
-            }
-            // What the operator must mend comes before what may pass by itself.
-            let worst = troubles.first { $0.kind != .unreachable } ?? troubles.first
-            guard let worst else { throw StoreTrouble(.unreachable, "no host is named") }
-            let details = Set(troubles.filter { $0.kind == worst.kind }.map(\.detail)).sorted()
-            throw StoreTrouble(worst.kind, details.joined(separator: "; "))
-        }
-
-        private static func connect(
-            _ parameters: [(keyword: String, value: String)], place: String, within span: Duration, patience: Duration
+        /// Begins a connection to one host, whose address needs no looking up. `advance` does the rest.
+        static func begin(
+            _ parameters: [(keyword: String, value: String)], place: String, patience: PostgresPatience,
+            silent: @escaping @Sendable () -> Void
         ) throws(StoreTrouble) -> PostgresConnection {
-            let deadline = now + span
             let keywords = parameters.map { strdup($0.keyword) } + [nil]
             let values = parameters.map { strdup($0.value) } + [nil]
             defer { for text in keywords + values { free(text) } }
@@ -100,23 +81,26 @@
                 }
             }
             guard let raw else { throw StoreTrouble(.io, "no memory for a connection") }
-            let connection = PostgresConnection(raw, place: place, patience: patience)
-            var wanted = PGRES_POLLING_WRITING
-            while true {
-                guard PQstatus(raw) != CONNECTION_BAD else { throw connection.refusal() }
-                switch wanted {
-                case PGRES_POLLING_OK:
-                    try connection.check()
-                    return connection
-                case PGRES_POLLING_READING, PGRES_POLLING_WRITING:
-                    let events = wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT
-                    guard wait(PQsocket(raw), for: events, until: deadline) != nil else {
-                        throw StoreTrouble(.unreachable, "\(place) does not answer")
-                    }
-                default: throw connection.refusal()
-                }
-                wanted = PQconnectPoll(raw)
+            let connection = PostgresConnection(raw, place: place, patience: patience, silent: silent)
+            guard PQstatus(raw) != CONNECTION_BAD else { throw connection.refusal() }
+            return connection
+        }
+
+        /// What `poll` is to watch, while the connection is being made.
+        var socket: Int32 { PQsocket(raw) }
+        private(set) var wanted = Int16(POLLOUT)
+
+        /// Goes on when the socket is ready. True when the server has let us in and is one that the store can use.
+        func advance() throws(StoreTrouble) -> Bool {
+            switch PQconnectPoll(raw) {
+            case PGRES_POLLING_OK:
+                try check()
+                return true
+            case PGRES_POLLING_READING: wanted = Int16(POLLIN)
+            case PGRES_POLLING_WRITING: wanted = Int16(POLLOUT)
+            default: throw refusal()
             }
+            return false
         }
 
         /// Why the server was not reached or let nobody in: libpq's words, on one line.
@@ -125,7 +109,7 @@
             let line = words.split(whereSeparator: \.isNewline).first.map(String.init) ?? "no connection"
             let mends = [
                 "authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry",
-                "certificate", "permission denied",
+                "certificate", "SSL", "permission denied",
             ]
             let isDenied = mends.contains { line.contains($0) }
             return StoreTrouble(isDenied ? .denied : .unreachable, "\(place): \(line)")
@@ -173,19 +157,22 @@
         /// Sends a statement and waits for its result, and so for all that was sent before. Throws the first error.
         func run(_ sql: String, _ values: [PostgresValue] = []) throws -> PostgresResult {
             try send(sql, values)
-            return try finish().result
+            return try finish(within: patience.answer).result
         }
 
         /// Waits for everything that was sent, whatever came of it: after an error the server listens again from here.
         func synchronize() throws {
-            do { _ = try finish() } catch let error as PostgresError where trouble == nil { _ = error }
+            do { _ = try finish(within: patience.answer) } catch let error as PostgresError where trouble == nil {
+                _ = error
+            }
         }
 
         /// COMMIT. False where the server rolled back instead. `trouble` is set, and this throws, where nobody knows.
-        func commit() throws -> Bool {
+        /// `sent` is called before the answer is waited for.
+        func commit(sent: () -> Void = {}) throws -> Bool {
             let before = notices.warnings
             try send("COMMIT")
-            let tag = try finish().tag
+            let tag = try finish(within: patience.commit, sent: sent).tag
             // "The transaction has already committed locally, but might not have been replicated to the standby."
             guard notices.warnings == before else {
                 let doubt = StoreTrouble(.unresolved, "\(place) committed without its standby")
@@ -197,11 +184,12 @@
 
         /// Every wait ends with Sync, not with Flush: only then does the server count a client that freezes as idle in
         /// its transaction, and cuts it off. Outside of a transaction it is also what ends one.
-        private func finish() throws -> Drained {
+        private func finish(within span: Duration, sent: () -> Void = {}) throws -> Drained {
             if let trouble { throw trouble }
             guard PQpipelineSync(raw) == 1 else { throw lost() }
             owed.append(.synchronization)
-            let last = try drain()
+            sent()
+            let last = try drain(until: Self.now + span)
             if let failure {
                 self.failure = nil
                 throw failure
@@ -217,8 +205,7 @@
         }
 
         /// Reads all that is owed; remembers the first error.
-        private func drain() throws -> Drained {
-            let deadline = Self.now + patience
+        private func drain(until deadline: MonotonicTime) throws -> Drained {
             var last = Drained()
             var index = 0
             defer { owed.removeFirst(min(index, owed.count)) }
@@ -290,6 +277,7 @@
                 if PQisBusy(raw) == 0 { return PQgetResult(raw) }
                 let events = unsent > 0 ? POLLIN | POLLOUT : POLLIN
                 guard let ready = Self.wait(PQsocket(raw), for: events, until: deadline) else {
+                    silent()
                     throw lost("does not answer")
                 }
                 if ready & Int16(POLLIN | POLLHUP | POLLERR) != 0, PQconsumeInput(raw) == 0 { throw lost() }

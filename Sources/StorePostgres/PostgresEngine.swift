@@ -22,24 +22,23 @@
         /// How long a statement waits for another connection's lock. A client that froze in a transaction is cut off by the
         /// server after the same span, so that its locks go before those who wait give up twice.
         static let lockPatience: Duration = .milliseconds(500)
-        /// How long the server may take to answer a batch, COMMIT with its standby included.
-        static let patience: Duration = .seconds(3)
-        /// The same for queries, which may have to look at everything.
-        static let queryPatience: Duration = .seconds(30)
 
         private let connection: PostgresConnection
         private let runner: RequestRunner<PostgresTables>
         private let time: Time
         private let space: Int32
+        private let observeStep: TransactionObserver
         /// Set when nobody knows whether the last COMMIT was done.
         private var doubt: StoreTrouble?
 
         /// Takes over a connection, prepares it and brings the schema up to date.
         private init(
-            _ connection: PostgresConnection, schema: String, rules: BankRules, time: Time
+            _ connection: PostgresConnection, schema: String, rules: BankRules, time: Time,
+            observeStep: @escaping TransactionObserver
         ) throws {
             self.connection = connection
             self.time = time
+            self.observeStep = observeStep
             runner = RequestRunner(ledger: Ledger(rules: rules))
             space = PostgresLocks.space(of: schema)
             let milliseconds = Self.lockPatience.wholeMilliseconds
@@ -56,14 +55,19 @@
             try PostgresSchema.migrate(connection, schema: schema, storeID: SessionID.random().description)
         }
 
-        /// Opens the first host that takes writes, beginning with `first`. Also answers which it was.
+        /// Opens the first host that takes writes, the preferred one if it does. Also answers which it was.
         static func open(
-            _ address: PostgresAddress, first: Int = 0, schema: String = PostgresSchema.name, rules: BankRules,
-            time: Time = .server, patience: Duration = PostgresEngine.patience
+            _ address: PostgresAddress, hosts: PostgresHosts? = nil, names: PostgresNames = .shared,
+            schema: String = PostgresSchema.name, rules: BankRules, time: Time = .server,
+            patience: PostgresPatience = .writer, observeStep: @escaping TransactionObserver = { _ in }
         ) throws(StoreTrouble) -> (PostgresEngine, host: Int) {
-            let (connection, host) = try PostgresConnection.open(address, first: first, patience: patience)
+            var opening = PostgresOpening(
+                address, hosts: hosts ?? PostgresHosts(count: address.hosts.count), names: names, patience: patience)
+            let (connection, host) = try opening.run()
             do {
-                return (try PostgresEngine(connection, schema: schema, rules: rules, time: time), host)
+                let engine = try PostgresEngine(
+                    connection, schema: schema, rules: rules, time: time, observeStep: observeStep)
+                return (engine, host)
             } catch {
                 throw Self.trouble(error, on: connection)
             }
@@ -134,6 +138,7 @@
         func perform(_ batch: [StoreRequest], clock: () -> StoreTime) throws(StoreTrouble) -> [StoreReply] {
             guard !batch.isEmpty else { return [] }
             let encoded = batch.map(Self.encode)
+            observeStep(.beginning)
             let replies: [StoreReply]
             do {
                 replies = try write(batch, encoded, clock: clock)
@@ -141,10 +146,12 @@
                 rollBack()
                 throw Self.trouble(error, on: connection)
             }
+            observeStep(.written)
             do {
-                guard try connection.commit() else {
+                guard try connection.commit(sent: { observeStep(.committing) }) else {
                     throw StoreTrouble(.io, "\(connection.place) rolled a transaction back")
                 }
+                observeStep(.committed)
                 return replies
             } catch {
                 guard let lost = connection.trouble else {

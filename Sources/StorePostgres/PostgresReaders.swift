@@ -20,14 +20,17 @@
         private let state = Mutex(State())
         private let wake = DispatchSemaphore(value: 0)
 
-        init(_ place: PostgresPlace, threads: Int, limit: Int, clock: @escaping @Sendable () -> StoreTime) {
+        init(
+            _ place: PostgresPlace, name: String, threads: Int, limit: Int,
+            clock: @escaping @Sendable () -> StoreTime
+        ) {
             self.place = place
             self.clock = clock
             self.limit = limit
             state.withLock { $0.running = threads }
             for number in 0..<threads {
                 let thread = Thread { [self] in run() }
-                thread.name = "store-reader-\(number)"
+                thread.name = "\(name)-\(number)"
                 thread.stackSize = 1 << 20
                 thread.start()
             }
@@ -103,6 +106,8 @@
         private func answer(
             _ request: StoreRequest, _ engine: inout PostgresEngine?, _ place: inout PostgresPlace
         ) throws(StoreTrouble) -> StoreReply {
+            // One that was idle while the store moved would wait for a host that is gone, or tell of a time before.
+            if !place.isPreferred { engine = nil }
             let open = if let engine { engine } else { try place.open() }
             engine = open
             return try open.query(request, at: clock())

@@ -78,6 +78,8 @@
             while true {
                 let reply = await store.submit(request)
                 guard let kind = reply.trouble?.kind, kind != .closed else { return reply }
+                // While nobody answers, questions are refused at once: whoever asks on and on takes the machine's time.
+                try? await Task.sleep(for: .milliseconds(5))
             }
         }
 
@@ -104,6 +106,57 @@
                 default: told.note(id, transfer, done: false, wasUnknown: false)
                 }
             }
+        }
+
+        /// The primary's host is cut off without a word: connections stay, nothing is refused, nothing is answered. Who
+        /// asked before waits for no longer than the takeover has, and who asks later is not held up by them.
+        @Test func aPrimaryThatFallsSilentHoldsNobodyUpOnceItsStandbyIsPromoted() async throws {
+            let schema = PostgresServer.freshSchema()
+            let primary = try PostgresServer()
+            let standby = try PostgresServer(standbyOf: primary)
+            let store = store(primary, standby, schema)
+            let (dead, heir) = (try Given.node("center-x"), try Given.node("center-b"))
+            for seed in 1...50 {
+                #expect(await store.submit(.open(Given.write(Given.checkpoint(UInt64(seed)), dead))) == .done)
+            }
+            let observer = try primary.connect()
+            let caughtUp = "SELECT 1 FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()"
+            while try observer.run(caughtUp).rows.isEmpty {}
+            // Every connection is in use, as at a center at work, and one asks for what takes long.
+            for request in [StoreRequest.sessionOwners(limit: 9), .nodes, .audit] { _ = await store.submit(request) }
+
+            try primary.freeze()
+            defer { try? primary.kill() }
+            store.submit(.audit) { _ in }
+            let start = ContinuousClock.now
+            let asked = (0..<4).map { _ in Task { await store.submit(.sessionsOwned(by: dead, limit: 100)) } }
+            store.submit(.heartbeat(heir)) { _ in }
+            try standby.promote()
+            let promoted = ContinuousClock.now
+            for query in asked { _ = await query.value }
+            #expect(ContinuousClock.now - start < .seconds(10))
+            guard case .sessionHeads(let heads) = await insist(.sessionsOwned(by: dead, limit: 100), store) else {
+                return unexpectedReply()
+            }
+            let listed = ContinuousClock.now
+            #expect(heads.count == 50)
+            #expect(await insist(.fence(dead, under: nil), store) == .done)
+            let claims = heads.map { head in
+                Task { await insist(.claim(head.id, from: head.ownership, by: heir, ground: .fenced), store) }
+            }
+            for claim in claims {
+                guard case .claimed = await claim.value else {
+                    unexpectedReply()
+                    continue
+                }
+            }
+            let taken = ContinuousClock.now
+            // Idle readers wait 1 s for the silent host, a writer in its COMMIT 3 s. The rest is for a loaded machine.
+            #expect(listed - promoted < .seconds(6))
+            #expect(taken - promoted < .seconds(8))
+            print(
+                "silent primary: sessions listed \(listed - promoted) after promotion, taken over \(taken - promoted)")
+            await store.close()
         }
 
         @Test func nothingAcknowledgedIsLostAndNothingHappensTwiceWhenThePrimaryIsKilled() async throws {

@@ -39,42 +39,38 @@
         /// The server that tests share which do not stop it.
         static let shared = Result { try PostgresServer() }
 
-        let directory: String
         let port: Int
-        private let watcher: Process
-        private let watched: Pipe
+        private let folder: Folder
 
+        var directory: String { folder.path }
         var data: String { "\(directory)/data" }
         var url: String { "postgres://tandem@127.0.0.1:\(port)/postgres" }
 
+        /// A cluster that was never started, from which others are copied: making one takes a second and more.
+        private static let template = Result { () throws -> Folder in
+            let folder = try Folder()
+            try demand([
+                "initdb", "-D", "\(folder.path)/data", "-U", "tandem", "-A", "trust", "-E", "UTF8", "--locale=C",
+                "--no-sync",
+            ])
+            return folder
+        }
+
         /// Makes a cluster, or, with `primary`, a standby of another, and starts it.
         init(settings: [String] = [], standbyOf primary: PostgresServer? = nil) throws {
-            directory = FileManager.default.temporaryDirectory.appending(path: "tandem-postgres-\(UUID())").path
-            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-            if let user = getpwnam("postgres"), geteuid() == 0 {
-                chown(directory, user.pointee.pw_uid, user.pointee.pw_gid)
-            }
+            folder = try Folder()
             guard let port = (0..<200).lazy.map({ _ in Int.random(in: 20_000..<32_000) }).first(where: Self.isFree)
             else {
                 throw Failure(description: "no free port")
             }
             self.port = port
-            watched = Pipe()
-            watcher = Process()
-            watcher.executableURL = URL(fileURLWithPath: "/bin/sh")
-            let stop = Self.command(["pg_ctl", "-D", "\(directory)/data", "-m", "immediate", "stop"])
-            watcher.arguments = ["-c", "read _; \"$@\" >/dev/null 2>&1; rm -rf '\(directory)'", "sh"] + stop
-            watcher.standardInput = watched
-            try watcher.run()
             if let primary {
                 try Self.demand([
                     "pg_basebackup", "-D", data, "-R", "-X", "stream", "-c", "fast", "--no-sync", "-d",
                     "host=127.0.0.1 port=\(primary.port) user=tandem application_name=standby",
                 ])
             } else {
-                try Self.demand([
-                    "initdb", "-D", data, "-U", "tandem", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync",
-                ])
+                try Self.demand(["cp", "-a", "\(Self.template.get().path)/data", data], in: nil)
             }
             let file = "\(data)/postgresql.auto.conf"
             var text = (try? String(contentsOfFile: file, encoding: .utf8)) ?? ""
@@ -88,8 +84,6 @@
             try text.write(toFile: file, atomically: false, encoding: .utf8)
             try start()
         }
-
-        deinit { try? watched.fileHandleForWriting.close() }
 
         func start() throws {
             try Self.demand(["pg_ctl", "-D", data, "-w", "-t", "60", "-l", "\(directory)/log", "start"])
@@ -106,33 +100,55 @@
         }
 
         /// SIGKILL to the server and all its processes, as when the machine dies.
-        func kill() throws {
+        func kill() throws { try signal(SIGKILL) }
+        /// SIGSTOP to all of them, as when the machine is cut off without a word: connections stay, and nobody answers.
+        func freeze() throws { try signal(SIGSTOP) }
+
+        private func signal(_ number: Int32) throws {
             let text = try String(contentsOfFile: "\(data)/postmaster.pid", encoding: .utf8)
             guard let pid = text.split(separator: "\n").first.flatMap({ pid_t($0) }) else {
                 throw Failure(description: "no pid of the server")
             }
+            // Stopped first, so that it begins no process meanwhile.
+            Glibc.kill(pid, SIGSTOP)
             let children = Self.run(["ps", "-o", "pid=", "--ppid", "\(pid)"]).output.split(
                 whereSeparator: \.isWhitespace)
-            Glibc.kill(pid, SIGKILL)
-            for child in children.compactMap({ pid_t($0) }) { Glibc.kill(child, SIGKILL) }
+            for child in children.compactMap({ pid_t($0) }) { Glibc.kill(child, number) }
+            Glibc.kill(pid, number)
         }
 
         /// A connection for what only a test does.
         func connect() throws -> PostgresConnection {
-            try PostgresConnection.open(PostgresAddress(url: url), first: 0, patience: .seconds(30)).0
+            var opening = PostgresOpening(
+                try PostgresAddress(url: url), hosts: PostgresHosts(count: 1), names: .shared, patience: .list)
+            return try opening.run().0
         }
 
         // MARK: Programs
 
         /// `initdb` and `pg_ctl` refuse to run as root.
-        private static func command(_ words: [String]) -> [String] {
-            let path = ["\(binaries ?? "")/\(words[0])"] + words.dropFirst()
+        fileprivate static func command(_ words: [String], in folder: String? = binaries) -> [String] {
+            let path = [folder.map { "\($0)/\(words[0])" } ?? words[0]] + words.dropFirst()
             guard geteuid() == 0 else { return path }
             return ["/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"] + path
         }
 
-        private static func demand(_ words: [String]) throws {
-            let result = run(command(words))
+        /// Makes a certificate for a name, signed by itself, and lets clients in by TLS.
+        func enableTLS(for name: String) throws {
+            let key = "\(data)/server.key"
+            try Self.demand(
+                ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+                    + ["-days", "2", "-subj", "/CN=\(name)", "-addext", "subjectAltName=DNS:\(name)"]
+                    + ["-keyout", key, "-out", certificate], in: nil)
+            chmod(key, 0o600)
+            try set("ssl = on")
+        }
+
+        var certificate: String { "\(data)/server.crt" }
+        static let hasOpenSSL = run(["openssl", "version"]).status == 0
+
+        private static func demand(_ words: [String], in folder: String? = binaries) throws {
+            let result = run(command(words, in: folder))
             guard result.status == 0 else { throw Failure(description: "\(words[0]): \(result.output)") }
         }
 
@@ -179,6 +195,33 @@
     }
 
     extension PostgresServer {
+        /// A directory of the server's user, with a watcher outside of this process.
+        fileprivate final class Folder: Sendable {
+            let path: String
+            private let watcher = Process()
+            private let watched = Pipe()
+
+            init() throws {
+                path = FileManager.default.temporaryDirectory.appending(path: "tandem-postgres-\(UUID())").path
+                try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+                if let user = getpwnam("postgres"), geteuid() == 0 {
+                    chown(path, user.pointee.pw_uid, user.pointee.pw_gid)
+                }
+                watcher.executableURL = URL(fileURLWithPath: "/bin/sh")
+                let stop = PostgresServer.command(["pg_ctl", "-D", "\(path)/data", "-m", "immediate", "stop"])
+                // A server that a test has frozen goes on, so that it can end.
+                let end = """
+                    pid=$(head -n 1 data/postmaster.pid); kill -CONT $pid $(ps -o pid= --ppid $pid); "$@"
+                    """
+                watcher.arguments =
+                    ["-c", "cd '\(path)'; { read _; \(end); } >/dev/null 2>&1; rm -rf '\(path)'", "sh"] + stop
+                watcher.standardInput = watched
+                try watcher.run()
+            }
+
+            deinit { try? watched.fileHandleForWriting.close() }
+        }
+
         /// A name for a schema that no other test has.
         static func freshSchema() -> String { "t_" + UUID().uuidString.lowercased().filter { $0 != "-" } }
 

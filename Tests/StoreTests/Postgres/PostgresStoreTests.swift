@@ -14,7 +14,7 @@
     struct PostgresStoreTests {
         let schema = PostgresServer.freshSchema()
 
-        func store(_ server: PostgresServer, patience: Duration = PostgresEngine.patience) -> PostgresStore {
+        func store(_ server: PostgresServer, patience: PostgresPatience = .writer) -> PostgresStore {
             PostgresStore(url: server.url, schema: schema, patience: patience)
         }
 
@@ -151,7 +151,7 @@
         /// COMMIT waits for a standby that is not there; the client gives up; the standby's place is given up too.
         @Test func aConnectionLostInCommitIsAnUnknownOutcomeThatIsResolvedByItsID() async throws {
             let server = try PostgresServer(settings: ["synchronous_standby_names = ''"])
-            let store = store(server, patience: .milliseconds(400))
+            let store = store(server, patience: PostgresPatience(answer: .seconds(2), commit: .milliseconds(400)))
             let node = try Given.node("center-a")
             _ = await store.submit(.seed([try Given.opening(1, minor: 1000), try Given.opening(2, minor: 0)]))
             #expect(await store.submit(.open(Given.write(Given.checkpoint(1), node))) == .done)
