@@ -33,7 +33,8 @@ def the_database_stops_and_comes_back(test):
                    "being told that the bank is not available", every=0.3)
         other = test.phone().dial(access, "9664")
         LOOP.let_pass(1)
-        expect(other.stream.meter.packets > 20, "a new call hears nothing while the store is away")
+        heard = other.stream.report()
+        expect(heard.count > 20 and heard.gap_max < 0.3, f"a new call hears little while the store is away: {heard.count} packets, gap {heard.gap_max:.2f} s")
         other.hang_up()
         expect(caller.call.state == "answered", "a call ended because the store went away")
     finally:
