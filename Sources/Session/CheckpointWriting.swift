@@ -30,6 +30,7 @@ extension DialogCheckpoint {
             json.field("routeSet", routeSet)
             json.field("remoteTarget", remoteTarget)
             json.field("flow", flow)
+            json.field("signalledFrom", signalledFrom)
             json.field("allowsUPDATE", allowsUPDATE)
             json.field("secure", secure)
             json.object("invite") { json in

@@ -29,6 +29,9 @@ public struct DialogCheckpoint: Hashable, Sendable, Codable {
     public var remoteTarget: String
     /// Where the other end was last heard from, `udp 192.0.2.1:5060`, for replies and for callers behind NAT.
     public var flow: String
+    /// The address that the other end signals from, where `flow` leads to a proxy of this system; its media may come from
+    /// there. Nil where it is that of `flow`, and in checkpoints of releases that did not say.
+    public var signalledFrom: String?
     /// The other end lists UPDATE in its Allow. Nil in checkpoints of releases that did not say.
     public var allowsUPDATE: Bool?
     /// RFC 3261 §12: a dialog over TLS that began with a SIPS URI stays secure.
@@ -44,8 +47,9 @@ public struct DialogCheckpoint: Hashable, Sendable, Codable {
     public init(
         leg: Leg, role: Role, state: State, callID: String, localTag: String, remoteTag: String, localURI: String,
         remoteURI: String, localCSeq: UInt32, localInviteCSeq: UInt32? = nil, remoteCSeq: UInt32?, routeSet: [String],
-        remoteTarget: String, flow: String, allowsUPDATE: Bool? = nil, secure: Bool = false, invite: InviteCheckpoint,
-        localSDP: String, remoteSDP: String, timer: SessionTimerCheckpoint? = nil,
+        remoteTarget: String, flow: String, signalledFrom: String? = nil, allowsUPDATE: Bool? = nil,
+        secure: Bool = false,
+        invite: InviteCheckpoint, localSDP: String, remoteSDP: String, timer: SessionTimerCheckpoint? = nil,
         ending: EndingCheckpoint? = nil
     ) {
         self.leg = leg
@@ -62,6 +66,7 @@ public struct DialogCheckpoint: Hashable, Sendable, Codable {
         self.routeSet = routeSet
         self.remoteTarget = remoteTarget
         self.flow = flow
+        self.signalledFrom = signalledFrom
         self.allowsUPDATE = allowsUPDATE
         self.secure = secure
         self.invite = invite

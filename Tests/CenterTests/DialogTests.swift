@@ -214,22 +214,44 @@ import Testing
         #expect(bench.timeline.contains { $0.detail == "language en" })
     }
 
-    @Test(arguments: [("10", "*"), ("11", "#"), ("*", "*"), ("#", "#"), ("a", "A"), ("D", "D"), ("0", "0")])
-    func namesOfKeys(_ text: String, _ key: Character) {
-        #expect(Digit(infoBody: "Signal=\(text)", contentType: "application/dtmf-relay")?.character == key)
-        #expect(Digit(infoBody: text, contentType: "application/dtmf")?.character == key)
+    @Test(arguments: [
+        ("10", "*"), ("11", "#"), ("12", "A"), ("15", "D"), ("*", "*"), ("#", "#"), ("a", "A"), ("D", "D"), ("0", "0"),
+    ])
+    func namesOfKeys(_ text: String, _ key: Character) throws {
+        let digit = try #require(Digit(key))
+        #expect(InfoSignal(body: "Signal=\(text)", contentType: "application/dtmf-relay") == .key(digit))
+        #expect(InfoSignal(body: text, contentType: "application/dtmf") == .key(digit))
     }
 
-    @Test(arguments: ["Signal=", "Signal=55", "Signal=x", "Duration=100", "", "Signal", "=5", "Signal=🙂"])
-    func junkIsNoKey(_ body: String) {
-        #expect(Digit(infoBody: body, contentType: "application/dtmf-relay") == nil)
-        #expect(Digit(infoBody: "🙂", contentType: "application/dtmf") == nil)
+    @Test(arguments: ["16", "!", "hf", "55", "05", "x", "flash", "-1", "🙂"])
+    func otherSignalsAreNoKeys(_ text: String) {
+        #expect(InfoSignal(body: "Signal=\(text)", contentType: "application/dtmf-relay") == .outOfRange)
+        #expect(InfoSignal(body: text, contentType: "application/dtmf") == .outOfRange)
+    }
+
+    @Test(arguments: ["Signal=", "Duration=100", "", "Signal", "=5", " \r\n"])
+    func junkIsNoSignal(_ body: String) {
+        #expect(InfoSignal(body: body, contentType: "application/dtmf-relay") == nil)
+        #expect(InfoSignal(body: " \r\n", contentType: "application/dtmf") == nil)
+        #expect(InfoSignal(body: "5", contentType: "text/plain") == nil)
+    }
+
+    @Test func aHookFlashIsTakenAndPassedOver() throws {
+        let bench = try CenterBench()
+        let phone = try Phone(bench).establish()
+        let before = bench.timeline.count
+        for body in ["Signal=16\r\nDuration=160\r\n", "Signal=!"] {
+            try phone.request("INFO", body: body, type: "application/dtmf-relay")
+        }
+        #expect(bench.responses(200, to: .info).count == 2)
+        #expect(bench.timeline.count == before)
+        #expect(bench.notes.count { $0 == .rejected(reason: .body) } == 2)
     }
 
     @Test func junkIsAnswered415() throws {
         let bench = try CenterBench()
         let phone = try Phone(bench).establish()
-        try phone.request("INFO", body: "Signal=flash", type: "application/dtmf-relay")
+        try phone.request("INFO", body: "Duration=100", type: "application/dtmf-relay")
         #expect(bench.responses(415).first?.message.first(.accept) == "application/dtmf-relay, application/dtmf")
         try phone.request("INFO")
         #expect(bench.responses(200, to: .info).count == 1)

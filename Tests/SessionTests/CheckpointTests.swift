@@ -65,6 +65,7 @@ import Testing
         checkpoint.dialogs[0].remoteCSeq = nil
         checkpoint.dialogs[0].localInviteCSeq = nil
         checkpoint.dialogs[0].allowsUPDATE = nil
+        checkpoint.dialogs[0].signalledFrom = nil
         checkpoint.dialogs[0].invite.awaitsAnswer = nil
         checkpoint.dialogs[0].timer = nil
         checkpoint.dialogs[0].routeSet = []

@@ -20,7 +20,7 @@ enum Samples {
             localURI: "sip:95533@bank.example", remoteURI: "sip:+8613800000000@192.0.2.7", localCSeq: 1,
             localInviteCSeq: 1, remoteCSeq: 2, routeSet: ["<sip:127.0.0.1:5060;lr>"],
             remoteTarget: "sip:u@192.0.2.7:5062",
-            flow: "udp 127.0.0.1:5060", allowsUPDATE: true,
+            flow: "udp 127.0.0.1:5060", signalledFrom: "192.0.2.7", allowsUPDATE: true,
             invite: InviteCheckpoint(
                 role: .server, cseq: 1, acknowledged: true,
                 vias: [

@@ -94,6 +94,7 @@ extension CenterCore {
 
     private mutating func refreshTarget(of call: inout Call, by request: Message, _ flow: Flow) {
         call.flow = flow
+        call.signalledFrom = callerAddress(in: request, from: flow)
         call.dialog.refreshTarget(from: request)
         refreshSession(by: request, in: &call)
     }
@@ -149,12 +150,16 @@ extension CenterCore {
         guard !request.body.isEmpty else {
             return respond(to: id, of: request, flow, 200, toTag: call.localTag)
         }
-        guard let digit = Digit(infoBody: request.bodyText, contentType: request.first(.contentType) ?? "") else {
+        guard let signal = InfoSignal(body: request.bodyText, contentType: request.first(.contentType) ?? "") else {
             return reject(
                 request, id, flow, 415, .body, headers: [(.accept, "application/dtmf-relay, application/dtmf")])
         }
         respond(to: id, of: request, flow, 200, toTag: call.localTag)
-        press(digit, in: &call)
+        switch signal {
+        case .key(let digit): press(digit, in: &call)
+        // As with telephone-events: a hook flash is nothing that the phone did wrong.
+        case .outOfRange: actions.append(.note(.rejected(reason: .body)))
+        }
     }
 
     // MARK: Reliable provisional responses (RFC 3262)

@@ -145,7 +145,8 @@ extension CenterCore {
             Call(
                 handle: handle, session: checkpoint.session, ownership: claimed.stored.ownership, line: line,
                 localTag: saved.localTag, invitedAt: invitedAt, phase: .established, dialog: dialog,
-                flow: rebuilt.flow, inviteCSeq: saved.invite.cseq, allowsUPDATE: saved.allowsUPDATE ?? false,
+                flow: rebuilt.flow, signalledFrom: saved.signalledFrom.flatMap { IPAddress($0) },
+                inviteCSeq: saved.invite.cseq, allowsUPDATE: saved.allowsUPDATE ?? false,
                 negotiation: negotiation,
                 latched: checkpoint.media.first { $0.leg == .caller }?.latchedAddress.flatMap { Endpoint($0) },
                 remoteSDP: saved.remoteSDP, localSDP: saved.localSDP, record: record, row: .open, takeover: takeover)

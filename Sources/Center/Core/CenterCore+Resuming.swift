@@ -21,7 +21,7 @@ extension CenterCore {
             actions.append(
                 .media(
                     call.handle,
-                    .apply(agreement, signalledFrom: call.flow.remote.address, former: call.latched)))
+                    .apply(agreement, signalledFrom: call.mediaMayComeFrom, former: call.latched)))
         }
         if let takeover = call.takeover {
             actions.append(.note(.tookOver(call.session, after: now.monotonic - takeover.since)))

@@ -44,11 +44,13 @@ extension CenterCore {
             started: now.wall)
         let origin = Origin(sessionID: random.next() >> 2, address: mediaAddressForOrigin(flow))
         let capabilities = MediaCapabilities(ptimeMs: settings.ptimeMs)
+        let signalledFrom = callerAddress(in: invite, from: flow)
         let handle = calls.insert { handle in
             Call(
                 handle: handle, session: session, ownership: ownership, line: line, localTag: localTag,
                 invitedAt: invitedAt.monotonic, dialog: dialog, flow: flow,
-                invite: Call.OpenInvite(request: invite, transaction: id, flow: flow), inviteCSeq: invite.cseq.number,
+                signalledFrom: signalledFrom, invite: Call.OpenInvite(request: invite, transaction: id, flow: flow),
+                inviteCSeq: invite.cseq.number,
                 negotiation: OfferAnswer(origin: origin, capabilities: capabilities),
                 record: record)
         }
@@ -67,6 +69,20 @@ extension CenterCore {
 
     /// Whether Tandem's own headers are believed from there.
     func trusts(_ flow: Flow) -> Bool { settings.trusted.contains { $0.contains(flow.remote.address) } }
+
+    /// The address that the caller signals from, where nodes of this system stand between: the first on the way back that
+    /// is none of theirs. Each of them wrote into the Via below its own where it had the request from (RFC 3261 §18.2.1);
+    /// what strangers wrote farther down is not looked at. Nil where nobody stands between.
+    func callerAddress(in request: Message, from flow: Flow) -> IPAddress? {
+        var address = flow.remote.address
+        for via in request.via.dropFirst() {
+            guard settings.trusted.contains(where: { $0.contains(address) }),
+                let below = IPAddress(via.received ?? via.host)
+            else { break }
+            address = below
+        }
+        return address == flow.remote.address ? nil : address
+    }
 
     /// The calling party for the record. It is outside data: of absurd ones the head must do.
     private static func caller(of invite: Message) -> String {
@@ -184,7 +200,7 @@ extension CenterCore {
 
     mutating func applyAgreement(_ call: inout Call) {
         guard let agreement = call.negotiation.agreement else { return }
-        actions.append(.media(call.handle, .apply(agreement, signalledFrom: call.flow.remote.address, former: nil)))
+        actions.append(.media(call.handle, .apply(agreement, signalledFrom: call.mediaMayComeFrom, former: nil)))
     }
 
     /// The call ends before it was answered. One that has a session gets its record.
@@ -199,4 +215,9 @@ extension CenterCore {
         }
         end(&call, kind, "refused with \(status)")
     }
+}
+
+extension Call {
+    /// Besides the address in its description, the caller's audio may come from where its signalling does (RFC 4961).
+    var mediaMayComeFrom: IPAddress { signalledFrom ?? flow.remote.address }
 }

@@ -12,7 +12,8 @@ extension Call {
             remoteURI: dialog.remote.description, localCSeq: dialog.localCSeq, localInviteCSeq: dialog.localInviteCSeq,
             remoteCSeq: dialog.remoteCSeq,
             routeSet: dialog.routeSet.map(\.description), remoteTarget: dialog.remoteTarget.description,
-            flow: RebuiltDialog.text(of: flow), allowsUPDATE: allowsUPDATE, secure: dialog.isSecure,
+            flow: RebuiltDialog.text(of: flow), signalledFrom: signalledFrom?.description,
+            allowsUPDATE: allowsUPDATE, secure: dialog.isSecure,
             invite: InviteCheckpoint(
                 role: .server, cseq: inviteCSeq, acknowledged: phase == .established && acceptance == nil,
                 vias: invite?.request.values(of: .via) ?? [],

@@ -1,26 +1,33 @@
 import Media
 
-extension Digit {
-    /// The key in the body of an INFO: a line `Signal=5` (application/dtmf-relay) or the bare key (application/dtmf),
-    /// where `10` and `11` are star and hash as in telephone-events; nil where there is none.
-    init?(infoBody text: String, contentType: String) {
+/// What the body of an INFO says was pressed: a line `Signal=5` (application/dtmf-relay) or the bare key
+/// (application/dtmf). Keys stand for themselves, or as the numbers 10 to 15 that telephone-events give them.
+enum InfoSignal: Equatable {
+    case key(Digit)
+    /// No key of a telephone, such as a hook flash: `16`, `!`, `hf`.
+    case outOfRange
+
+    /// Nil where there is no signal.
+    init?(body text: String, contentType: String) {
         let type = contentType.prefix { $0 != ";" }.filter { !$0.isWhitespace }.lowercased()
-        let key: Substring
+        let name: Substring
         switch type {
         case "application/dtmf-relay":
             guard let value = Self.signal(in: text) else { return nil }
-            key = value
-        case "application/dtmf": key = text[...]
+            name = value
+        case "application/dtmf": name = text[...]
         default: return nil
         }
-        let trimmed = key.filter { !$0.isWhitespace }
-        switch trimmed {
-        case "10": self.init(event: 10)
-        case "11": self.init(event: 11)
-        default:
-            guard trimmed.count == 1, let character = trimmed.first else { return nil }
-            self.init(character)
-        }
+        let trimmed = name.filter { !$0.isWhitespace }
+        guard !trimmed.isEmpty else { return nil }
+        self = Self.key(trimmed).map(Self.key) ?? .outOfRange
+    }
+
+    private static func key(_ name: String) -> Digit? {
+        if name.count == 1, let character = name.first { return Digit(character) }
+        // Two digits only: "05" is no way to write a key.
+        guard name.count == 2, name.first == "1", let event = UInt8(name) else { return nil }
+        return Digit(event: event)
     }
 
     private static func signal(in text: String) -> Substring? {
