@@ -13,7 +13,8 @@ public struct MediaStream: Sendable {
     public struct Options: Hashable, Sendable {
         /// Take media from wherever the first come, whatever signalling says, for callers behind NAT.
         public var allowsNAT: Bool
-        /// Tell `timedOut` when nothing was heard for so long while the other side should send; nil never does.
+        /// Tell `timedOut` when nothing was heard for so long while the other side should send; nil never does. Who holds
+        /// us need not send: phones differ in whether they play music then.
         public var timeout: Duration?
         /// Listen for tones where no telephone-events are agreed.
         public var inBandDigits: Bool
@@ -53,6 +54,8 @@ public struct MediaStream: Sendable {
     private var eventPayloadType: UInt8?
     private var sends = false
     var receives = false
+    /// The other side should send: audio flows both ways.
+    private var expectsMedia = false
     var receivePayloadType: UInt8 = 8
     var receiveEventPayloadType: UInt8?
 
@@ -99,7 +102,7 @@ public struct MediaStream: Sendable {
     public mutating func apply(
         _ agreement: MediaAgreement, signalledFrom: IPAddress? = nil, former: Endpoint? = nil, now: MonotonicTime
     ) {
-        let received = receives
+        let expected = expectsMedia
         latch.signal(agreement.remoteRTP, from: signalledFrom, former: former)
         codec = agreement.codec
         frame = agreement.ptimeMs * 8
@@ -110,10 +113,11 @@ public struct MediaStream: Sendable {
         let remote = agreement.remoteRTP
         sends = agreement.direction.sends && !remote.address.isUnspecified && remote.port != 0
         receives = agreement.direction.receives
+        expectsMedia = sends && receives
         let wantsDetector = options.inBandDigits && agreement.receiveTelephoneEventPayloadType == nil
         detector = wantsDetector ? (detector ?? InBandDigitDetector()) : nil
-        // The clock of the time-out starts when the other side may send (again).
-        if receives, !received {
+        // The clock of the time-out starts when the other side should send (again).
+        if expectsMedia, !expected {
             lastHeard = now
             hasTimedOut = false
         }
@@ -173,7 +177,7 @@ public struct MediaStream: Sendable {
     ) -> Int {
         precondition(buffer.count >= Self.maximumPacketBytes, "no room for an RTP packet")
         lastTick = now
-        if let timeout = options.timeout, receives, !hasTimedOut, now - lastHeard > timeout {
+        if let timeout = options.timeout, expectsMedia, !hasTimedOut, now - lastHeard > timeout {
             hasTimedOut = true
             events.append(.timedOut)
         }

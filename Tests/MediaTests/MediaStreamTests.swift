@@ -195,6 +195,24 @@ import Testing
         #expect(never.events.isEmpty)
     }
 
+    /// RFC 3264 §8.4: who holds a call, by its direction or by an unspecified address, need not send anything.
+    @Test func aCallerWhoHoldsIsNotSilent() throws {
+        var held = agreement()
+        held.remoteRTP.address = .v4(0)
+        for hold in [agreement(direction: .recvonly), held] {
+            var rig = Rig(options: MediaStream.Options(timeout: .seconds(1)))
+            rig.stream.apply(hold, now: rig.now)
+            _ = rig.ticks(500)
+            #expect(rig.events.isEmpty)
+            // Back again, its time begins anew.
+            rig.stream.apply(agreement(), now: rig.now)
+            _ = rig.ticks(50)
+            #expect(rig.events.isEmpty)
+            _ = rig.ticks(2)
+            #expect(rig.events == [.timedOut])
+        }
+    }
+
     /// What is heard of a clip when its library is exchanged after one frame of 160 samples.
     private func heardAcrossExchange(successor samples: Int) -> [UInt8] {
         let first = ClipLibrary([(ClipName("clip"), [Int16](repeating: 8000, count: 400))])

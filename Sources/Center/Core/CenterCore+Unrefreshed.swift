@@ -7,13 +7,10 @@ import Session
 /// always does").
 extension CenterCore {
     /// The caller's audio comes, or has not been away for long: the media plane would have said so by its time-out.
-    /// Without a time-out, and while the caller sends nothing by agreement, nobody can tell.
+    /// Without a time-out, and while the caller holds or sends nothing by agreement, nobody can tell.
     private func isHeard(_ call: Call) -> Bool {
         guard settings.mediaTimeout != nil, call.latched != nil, call.isAnswered else { return false }
-        return switch call.negotiation.agreement?.direction {
-        case .sendrecv, .recvonly: true
-        case .sendonly, .inactive, nil: false
-        }
+        return call.negotiation.agreement?.direction == .sendrecv
     }
 
     /// Nobody refreshed it in time.
