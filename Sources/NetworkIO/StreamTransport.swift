@@ -43,11 +43,17 @@ public final class StreamTransport: Sendable {
     /// Accepts connections; `index` is `Flow.listener` of what comes in. The address with the port that was bound.
     @discardableResult
     public func listen(_ endpoint: Endpoint, index: UInt16) async throws(SocketError) -> Endpoint {
-        let bootstrap = ServerBootstrap(group: group)
+        var bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in self.accept(channel, listener: index) }
+        if endpoint.address.isV6 {
+            // As for datagrams: `[::]` leaves IPv4 to a listener of its own. It would else take 0.0.0.0's port, and bring
+            // IPv4 peers as ::ffff:192.0.2.1, which no IPv4 block contains.
+            bootstrap = bootstrap.serverChannelOption(
+                ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only), value: 1)
+        }
         do {
             let server = try await bootstrap.bind(to: endpoint.socketAddress()).get()
             let isStopped = table.withLock { table in

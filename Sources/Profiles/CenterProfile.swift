@@ -170,7 +170,8 @@ extension CenterProfile.Media {
     static func read(_ section: Section, common: CommonProfile) -> Self {
         let own = common.sip.listeners.first?.endpoint.address
         let address = section.optional(
-            "address", .address, absent: "the address of the first SIP listener", "Where RTP sockets are bound.")
+            "address", .address, absent: "the address of the first SIP listener",
+            "Where RTP sockets are bound. Callers whose audio is of the other address family get 488.")
         let advertise = section.optional(
             "advertise", .address, absent: "`media.address`", "Address in the c= line of our SDP; needed behind NAT.")
         let ports = section.required(

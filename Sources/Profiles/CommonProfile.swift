@@ -39,8 +39,9 @@ public struct SIPListener: Hashable, Sendable, CustomStringConvertible {
 /// Limits of the TCP side of a node (I8).
 public struct TCPLimits: Hashable, Sendable {
     public var connections = 1_024
-    /// A connection without a message for this long is closed.
-    public var idle: Duration = .seconds(600)
+    /// A connection without a message for this long is closed. A call that lasts may send none for half its session
+    /// interval, and is reached by its connection alone.
+    public var idle: Duration = .seconds(3_600)
     /// For a connection of our own to be there.
     public var connect: Duration = .seconds(2)
 }
@@ -142,8 +143,9 @@ extension SIPProfile {
                 connections: tcp.value(
                     "connections", .integer(in: 1...65_000), default: 1_024, "TCP connections at once."),
                 idle: tcp.value(
-                    "idle_s", .seconds(in: 10...86_400), default: .seconds(600),
-                    "A connection without a message for this long is closed."),
+                    "idle_s", .seconds(in: 10...86_400), default: .seconds(3_600),
+                    "A connection without a message for this long is closed; more than half of any session interval, or "
+                        + "calls by TCP lose theirs."),
                 connect: tcp.value(
                     "connect_ms", .milliseconds(in: 50...30_000), default: .milliseconds(2_000),
                     "For a connection of our own to be there."))

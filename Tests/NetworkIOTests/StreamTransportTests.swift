@@ -5,7 +5,7 @@ import SIP
 import Testing
 
 /// RFC 3261 §18.3: over a stream the Content-Length says where a message ends.
-@Suite(.serialized, .timeLimit(.minutes(1)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct StreamTransportTests {
     static let text =
         "OPTIONS sip:a@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bK1\r\nContent-Length: 5\r\n\r\nhello"
@@ -106,6 +106,18 @@ struct StreamTransportTests {
         #expect(failed == flow)
         #expect(error.code == ECONNREFUSED)
         #expect(node.transport.openConnections == 0)
+    }
+
+    /// `[::]` beside `0.0.0.0` at one port, as for datagrams; an IPv4 peer is one by its address, too.
+    @Test func bothFamiliesListenAtOnePort() async throws {
+        let node = RecordingTransport()
+        let six = try await node.transport.listen(Endpoint(.v6(0, 0), port: 0), index: 0)
+        let four = try await node.transport.listen(Endpoint(.v4(0), port: six.port), index: 1)
+        let peer = try StreamPeer(connectingTo: Endpoint(.v4(0x7F00_0001), port: four.port))
+        peer.write(message)
+        let (_, flow) = try #require(await node.nextMessage())
+        #expect(flow.remote == peer.local)
+        #expect(flow.listener == 1)
     }
 
     @Test func peerThatDoesNotReadIsClosedAtTheLimit() async throws {
