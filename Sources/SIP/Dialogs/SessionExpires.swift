@@ -39,13 +39,16 @@ enum DeltaSeconds {
 
 /// What a node wants of session timers, and how it comes to terms with the other side (RFC 4028).
 public struct SessionTimerPolicy: Equatable, Sendable {
+    /// No interval is shorter, in seconds (§4).
+    private static let least = 90
+
     /// Interval that we ask for, in seconds.
     public var preferred: Int
-    /// Shortest interval that we accept; at least 90 (§4).
+    /// Shortest interval that we accept of who knows session timers; at least 90.
     public var minimum: Int
 
     public init(preferred: Int = 1_800, minimum: Int = 90) {
-        self.minimum = max(90, minimum)
+        self.minimum = max(Self.least, minimum)
         self.preferred = max(preferred, self.minimum)
     }
 
@@ -62,7 +65,7 @@ public struct SessionTimerPolicy: Equatable, Sendable {
             request.has(optionTag: "timer", in: .supported) || request.has(optionTag: "timer", in: .require)
         guard let asked = request.first(.sessionExpires) else {
             // §9: without Session-Expires the server may ask for a timer; a client without support cannot refresh.
-            return agree(seconds: preferred, refresher: peerSupports ? .uac : .uas, peerSupports: peerSupports)
+            return agree(seconds: preferred, refresher: peerSupports ? .uac : .uas, isTold: peerSupports)
         }
         guard let wanted = SessionExpires(asked) else { return .reject(Rejection(400)) }
         // §9: "If an incoming request contains a Supported header field with a value 'timer' and a Session-Expires
@@ -70,18 +73,20 @@ public struct SessionTimerPolicy: Equatable, Sendable {
         if wanted.seconds < minimum, peerSupports {
             return .reject(Rejection(422, headers: [(.minSE, "\(minimum)")]))
         }
-        // "The UAS MUST NOT increase the value of the Session-Expires header field", and may reduce it to Min-SE.
-        let floor = max(minimum, request.first(.minSE).flatMap { Self.leadingSeconds(of: $0) } ?? 90)
-        let seconds = min(wanted.seconds, max(preferred, floor))
-        return agree(
-            seconds: seconds, refresher: peerSupports ? wanted.refresher ?? .uac : .uas, peerSupports: peerSupports)
+        // "The UAS MUST NOT increase the value of the Session-Expires header field", and may reduce it to Min-SE. One
+        // that a proxy put in for a client without timers cannot be refused; below the least that there is (§4: "The
+        // minimum … is 90 seconds") it would have the session refreshed without end.
+        let floor = max(minimum, request.first(.minSE).flatMap { Self.leadingSeconds(of: $0) } ?? Self.least)
+        let seconds = max(min(wanted.seconds, max(preferred, floor)), Self.least)
+        return agree(seconds: seconds, refresher: peerSupports ? wanted.refresher ?? .uac : .uas, isTold: true)
     }
 
-    /// Table 2 of §9: a 2xx whose refresher is the client carries Require: timer.
-    private func agree(seconds: Int, refresher: SessionExpires.Refresher, peerSupports: Bool) -> ServerDecision {
+    /// Table 2 of §9: a 2xx whose refresher is the client carries Require: timer. Where the request had a
+    /// Session-Expires the 2xx has one, whether or not the client knows timers: proxies on the way do.
+    private func agree(seconds: Int, refresher: SessionExpires.Refresher, isTold: Bool) -> ServerDecision {
         let value = SessionExpires(seconds: seconds, refresher: refresher)
         var headers: [Rejection.Header] = []
-        if peerSupports { headers.append(.init(.sessionExpires, value.description)) }
+        if isTold { headers.append(.init(.sessionExpires, value.description)) }
         if refresher == .uac { headers.append(.init(.require, "timer")) }
         return .agreed(value, headers: headers)
     }
@@ -95,7 +100,7 @@ public struct SessionTimerPolicy: Equatable, Sendable {
     public func agreed(by response: Message) -> SessionExpires? {
         guard var value = response.first(.sessionExpires).flatMap(SessionExpires.init) else { return nil }
         if value.refresher == nil { value.refresher = .uac }
-        value.seconds = max(value.seconds, 90)
+        value.seconds = max(value.seconds, Self.least)
         return value
     }
 

@@ -114,8 +114,22 @@ import Testing
         #expect(policy.answer(invite) == .reject(Rejection(422, headers: [(.minSE, "120")])))
         let old = try Sample.request("INVITE", more: "Session-Expires: 100")
         #expect(
-            policy.answer(old) == .agreed(SessionExpires(seconds: 100, refresher: .uas), headers: []),
+            policy.answer(old)
+                == .agreed(
+                    SessionExpires(seconds: 100, refresher: .uas),
+                    headers: [.init(.sessionExpires, "100;refresher=uas")]),
             "put in by a proxy; the client could not read a 422")
+    }
+
+    /// RFC 4028 §4: "The minimum value for this header field is 90 seconds", whoever put it in.
+    @Test(arguments: ["0", "1", "89"])
+    func absurdIntervalOfAClientWithoutTimersBecomesTheLeast(_ seconds: String) throws {
+        let invite = try Sample.request("INVITE", more: "Session-Expires: \(seconds)")
+        #expect(
+            policy.answer(invite)
+                == .agreed(
+                    SessionExpires(seconds: 90, refresher: .uas),
+                    headers: [.init(.sessionExpires, "90;refresher=uas")]))
     }
 
     /// RFC 4028 §9 and Table 2.
