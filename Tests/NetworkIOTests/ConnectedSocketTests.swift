@@ -3,7 +3,7 @@ import NetworkIO
 import Primitives
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct ConnectedSocketTests {
     @Test func connectedSocketHearsItsPeer() async throws {
         let echo = try RecordingLoop(echoes: true)

@@ -3,7 +3,7 @@ import NetworkIO
 import Primitives
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct DatagramLoopTests {
     @Test func datagramArrivesWithItsSourceAndTheListenerItCameTo() async throws {
         let receiver = try RecordingLoop(listeners: [.loopback, .loopback6])

@@ -2,7 +2,7 @@ import NetworkIO
 import Primitives
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct MailboxTests {
     @Test func fullMailboxRefusesAndCounts() throws {
         let mailbox = try Mailbox<Int>(capacity: 3)

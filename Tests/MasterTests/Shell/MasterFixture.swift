@@ -48,7 +48,7 @@ final class MasterFixture: Sendable {
                 http: 127.0.0.1:8080
                 nodes: [\(list)]
                 detection: {interval_ms: 25, timeout_ms: 300, doubt_interval_ms: 20, silence_ms: 900, ramp_up_s: 0}
-                lease: {length_ms: 2000, renewal_ms: 100}
+                lease: {length_ms: 10000, renewal_ms: 100}
                 """, file: "master.yaml")
         guard case .master(var profile) = decoded else { throw WrongRole() }
         profile.common.sip.listeners = [SIPListener(.udp, FakeNode.anyPort), SIPListener(.tcp, FakeNode.anyPort)]
@@ -140,7 +140,7 @@ final class MasterFixture: Sendable {
 
     // MARK: HTTP
 
-    func get(_ path: String, token: BearerToken?, within limit: Duration = .seconds(5)) async throws
+    func get(_ path: String, token: BearerToken?, within limit: Duration = .seconds(30)) async throws
         -> HTTPClient.Answer
     {
         try await client.send(to: http.endpoint, path: path, token: token, within: limit)
@@ -153,7 +153,7 @@ final class MasterFixture: Sendable {
     {
         try await client.send(
             "POST", to: http.endpoint, path: path, token: token, body: Array(body.utf8), headers: headers,
-            within: .seconds(5))
+            within: .seconds(30))
     }
 
     func events() -> AsyncThrowingStream<ServerSentEvent, any Error> {
@@ -171,7 +171,7 @@ struct NeverHappened: Error, CustomStringConvertible {
 
 /// Real sockets take their time: asks again until it holds, for ten seconds at most.
 func eventually(_ what: String, _ holds: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(10)
+    let deadline = ContinuousClock.now + .seconds(60)
     while ContinuousClock.now < deadline {
         if try await holds() { return }
         try await Task.sleep(for: .milliseconds(5))
