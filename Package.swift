@@ -107,7 +107,11 @@ let tests: [Target] = [
     .testTarget(name: "SessionTests", dependencies: ["Session", "Primitives"]),
     .testTarget(
         name: "StoreTests",
-        dependencies: ["Store", "StorePostgres", "Session", "Banking", "Primitives", "Routing", grdb]),
+        dependencies: ["Store", "StorePostgres", "StoreVictim", "Session", "Banking", "Primitives", "Routing", grdb]),
+    // Dies where StoreTests wants it to.
+    .executableTarget(
+        name: "StoreVictim", dependencies: ["Primitives", "Store", "StorePostgres", "Session", "Banking"],
+        path: "Tests/StoreVictim"),
     .testTarget(name: "RoutingTests", dependencies: ["Routing", "Primitives"]),
     .testTarget(name: "ProfilesTests", dependencies: ["Profiles", "Routing", "Primitives", yams]),
     .testTarget(name: "NetworkIOTests", dependencies: ["NetworkIO", "CDatagram", "Primitives", "SIP", nioPosix]),

@@ -15,11 +15,15 @@ public struct SQLiteEngine: StoreEngine, Sendable {
     public let path: String
     private let pool: DatabasePool
     private let runner: RequestRunner<SQLiteTables>
+    private let observeStep: TransactionObserver
     private var isFullySynchronous = false
 
-    /// Opens or makes the file and brings its schema up to date.
-    public init(path: String, rules: BankRules = .standard) throws(StoreTrouble) {
+    /// Opens or makes the file and brings its schema up to date. `observeStep` hears how far each batch is.
+    public init(
+        path: String, rules: BankRules = .standard, observeStep: @escaping TransactionObserver = { _ in }
+    ) throws(StoreTrouble) {
         self.path = path
+        self.observeStep = observeStep
         runner = RequestRunner(ledger: Ledger(rules: rules))
         var configuration = Configuration()
         configuration.label = "tandem.store"
@@ -107,6 +111,7 @@ public struct SQLiteEngine: StoreEngine, Sendable {
         _ batch: [StoreRequest], _ encoded: [Data?], on db: Database, clock: () -> StoreTime
     ) throws -> [StoreReply] {
         if db.isInsideTransaction { try db.rollback() }
+        observeStep(.beginning)
         try db.beginTransaction(.immediate)
         var replies: [StoreReply] = []
         do {
@@ -123,8 +128,10 @@ public struct SQLiteEngine: StoreEngine, Sendable {
             if db.isInsideTransaction { try? db.rollback() }
             throw error
         }
+        observeStep(.written)
         do {
             try db.commit()
+            observeStep(.committed)
         } catch {
             if db.isInsideTransaction { try? db.rollback() }
             guard let failure = error as? DatabaseError, failure.resultCode == .SQLITE_IOERR,

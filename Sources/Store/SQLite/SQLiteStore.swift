@@ -18,13 +18,16 @@ public final class SQLiteStore: ClosableStore {
     public static let queryLimit = 256
 
     /// Opens or makes the file. Never fails: `health` says what is wrong.
-    /// `observeBatch` hears how long each transaction took and how many requests were in it, on the writer's thread.
+    /// `observeBatch` hears how long each transaction took and how many requests were in it, `observeStep` how far it
+    /// is, both on the writer's thread.
     public init(
         path: String, rules: BankRules = .standard, clock: @escaping @Sendable () -> StoreTime = StoreTime.system,
-        observeBatch: @escaping @Sendable (Duration, Int) -> Void = { _, _ in }
+        observeBatch: @escaping @Sendable (Duration, Int) -> Void = { _, _ in },
+        observeStep: @escaping TransactionObserver = { _ in }
     ) {
         self.clock = clock
-        writer = StoreWriter(WatchedFile(path: path, rules: rules), clock: clock, observeBatch: observeBatch)
+        writer = StoreWriter(
+            WatchedFile(path: path, rules: rules, observeStep: observeStep), clock: clock, observeBatch: observeBatch)
         readers.maxConcurrentOperationCount = 4
         readers.name = "tandem.store.queries"
         writer.start()

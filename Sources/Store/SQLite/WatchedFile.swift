@@ -12,6 +12,7 @@ struct WatchedFile: StorePlace {
 
     let path: String
     let rules: BankRules
+    private let observeStep: TransactionObserver
     private var opened: FileNumber?
     private var checked = MonotonicTime.zero
 
@@ -20,9 +21,10 @@ struct WatchedFile: StorePlace {
         var inode: UInt64
     }
 
-    init(path: String, rules: BankRules) {
+    init(path: String, rules: BankRules, observeStep: @escaping TransactionObserver) {
         self.path = path
         self.rules = rules
+        self.observeStep = observeStep
     }
 
     mutating func check(at now: MonotonicTime) throws(StoreTrouble) {
@@ -51,7 +53,7 @@ struct WatchedFile: StorePlace {
     /// Opens the file anew. Once there was one, a new one is not made in its place: that would be an empty bank.
     mutating func open() throws(StoreTrouble) -> SQLiteEngine {
         if opened != nil { try check() }
-        let engine = try SQLiteEngine(path: path, rules: rules)
+        let engine = try SQLiteEngine(path: path, rules: rules, observeStep: observeStep)
         opened = number()
         return engine
     }
