@@ -9,8 +9,12 @@ import Synchronization
     import StorePostgres
 #endif
 
-// Checkpoints a second that a store takes, and what a transfer waits meanwhile.
-// Usage: StoreBenchmark [FILE | postgres://…]; the file must not exist, the database must hold no store in use.
+// Checkpoints a second that a store takes, what a transfer waits meanwhile, and how fast calls change their owner.
+//
+// Usage: StoreBenchmark [FILE | postgres://USER@HOST:PORT/DATABASE] [--seconds N] [--delay MS]
+//   The file must not exist, the database must hold no store in use. --seconds is for each rate of checkpoints, 5
+//   unless given. --delay puts a relay before the server that hands everything on so much later, each way.
+// Each rate has one line to read, each figure one of five words: figure ENGINE NAME VALUE UNIT.
 
 /// What one run counts, from any thread.
 final class Tally: Sendable {
@@ -21,6 +25,8 @@ final class Tally: Sendable {
 }
 
 struct StoreBenchmark: Sendable {
+    /// `sqlite` or `postgresql`.
+    let engine: String
     let store: any Store
     let bank: LedgerBank
     let owner: Ownership
@@ -57,13 +63,57 @@ struct StoreBenchmark: Sendable {
         }
         let seconds = Self.milliseconds(ContinuousClock.now - start) / 1000
         let waits = tally.transfers.withLock { $0.sorted() }
-        func quantile(_ share: Double) -> String {
-            waits.isEmpty ? "-" : String(format: "%.1f", waits[min(waits.count - 1, Int(Double(waits.count) * share))])
+        let offered = rate.map(String.init) ?? "all"
+        func quantile(_ share: Double) -> Double? {
+            waits.isEmpty ? nil : waits[min(waits.count - 1, Int(Double(waits.count) * share))]
         }
+        func said(_ share: Double) -> String { quantile(share).map { String(format: "%.1f", $0) } ?? "-" }
         print(
-            "checkpoints offered/s \(rate.map(String.init) ?? "all"): written/s",
+            "checkpoints offered/s \(offered): written/s",
             Int(Double(tally.written.load(ordering: .relaxed)) / seconds), "| transfers \(waits.count), ms: p50",
-            quantile(0.5), "p99", quantile(0.99), "max", quantile(1))
+            said(0.5), "p99", said(0.99), "max", said(1))
+        figure("checkpoints_offered_\(offered)", Double(tally.written.load(ordering: .relaxed)) / seconds, "1/s")
+        figure("transfers_offered_\(offered)", Double(waits.count) / seconds, "1/s")
+        for (name, share) in [("p50", 0.5), ("p99", 0.99), ("max", 1)] {
+            if let wait = quantile(share) { figure("transfer_\(name)_offered_\(offered)", wait, "ms") }
+        }
+    }
+
+    func figure(_ name: String, _ value: Double, _ unit: String) {
+        print("figure \(engine) \(name) \(String(format: "%.1f", value)) \(unit)")
+    }
+
+    /// A center dies and another claims its sessions, a hundred under way at a time, as centers do.
+    func claims(_ count: Int) async {
+        guard let dead = NodeIdentity(name: "center-x", incarnation: "bench\(count)"),
+            let heir = NodeIdentity(name: "center-b", incarnation: "bench")
+        else { return }
+        let from = Ownership(node: dead)
+        let checkpoints = (0..<count).map { Self.checkpoint(UInt64(1_000_000 + count + $0)) }
+        await withTaskGroup(of: Void.self) { group in
+            for checkpoint in checkpoints {
+                group.addTask { _ = await store.submit(.open(SessionWrite(checkpoint, under: from))) }
+            }
+        }
+        _ = await store.submit(.fence(dead, under: nil))
+        let start = ContinuousClock.now
+        guard case .sessionHeads(let heads) = await store.submit(.sessionsOwned(by: dead, limit: count)) else { return }
+        let claimed = await withTaskGroup(of: Bool.self) { group in
+            var claimed = 0
+            for (place, head) in heads.enumerated() {
+                if place >= 100, await group.next() == true { claimed += 1 }
+                group.addTask {
+                    let claim = StoreRequest.claim(head.id, from: head.ownership, by: heir, ground: .fenced)
+                    if case .claimed = await store.submit(claim) { return true } else { return false }
+                }
+            }
+            for await isClaimed in group where isClaimed { claimed += 1 }
+            return claimed
+        }
+        let wait = Self.milliseconds(ContinuousClock.now - start)
+        guard claimed == count else { fatalError("\(claimed) of \(count) sessions claimed") }
+        figure("claim_all_of_\(count)", wait, "ms")
+        figure("claims_of_\(count)", Double(count) / wait * 1000, "1/s")
     }
 
     private func transfers(_ tally: Tally) async {
@@ -116,21 +166,50 @@ struct StoreBenchmark: Sendable {
     }
 }
 
-/// The store that is measured, and the file that goes with it.
-func open(_ place: String) -> (store: any ClosableStore, file: String?) {
-    if place.hasPrefix("postgres") {
-        #if PostgreSQL
-            return (PostgresStore(url: place), nil)
-        #else
-            fatalError("this build has no PostgreSQL")
-        #endif
+/// What the command line says.
+struct Options {
+    var place = "\(NSTemporaryDirectory())/store-benchmark-\(getpid()).sqlite"
+    var seconds = 5
+    var delay = 0
+
+    init(_ words: [String]) {
+        var words = words[...]
+        while let word = words.popFirst() {
+            switch word {
+            case "--seconds": seconds = words.popFirst().flatMap(Int.init) ?? seconds
+            case "--delay": delay = words.popFirst().flatMap(Int.init) ?? delay
+            default: place = word
+            }
+        }
     }
-    guard !FileManager.default.fileExists(atPath: place) else { fatalError("\(place) exists already") }
-    return (SQLiteStore(path: place), place)
+
+    var isPostgres: Bool { place.hasPrefix("postgres") }
+
+    /// The server's place, or that of the relay before it.
+    func url() throws -> String {
+        guard delay > 0, var components = URLComponents(string: place), let host = components.host else { return place }
+        let proxy = try DelayingProxy(
+            to: host, port: UInt16(components.port ?? 5432), delay: .milliseconds(delay))
+        components.host = "127.0.0.1"
+        components.port = Int(proxy.port)
+        return components.string ?? place
+    }
+
+    func open() throws -> any ClosableStore {
+        if isPostgres {
+            #if PostgreSQL
+                return PostgresStore(url: try url())
+            #else
+                fatalError("this build has no PostgreSQL")
+            #endif
+        }
+        guard !FileManager.default.fileExists(atPath: place) else { fatalError("\(place) exists already") }
+        return SQLiteStore(path: place)
+    }
 }
 
-let (store, file) = open(
-    CommandLine.arguments.dropFirst().first ?? "\(NSTemporaryDirectory())/store-benchmark-\(getpid()).sqlite")
+let options = Options(Array(CommandLine.arguments.dropFirst()))
+let store = try options.open()
 guard let key = PINKey(bytes: Array(repeating: 1, count: PINKey.size)),
     let node = NodeIdentity(name: "center-a", incarnation: "bench")
 else { fatalError("no key") }
@@ -138,22 +217,26 @@ guard await store.submit(.accounts(includingBank: true)) == .accounts([]) else {
     fatalError("the store holds accounts already, or cannot be used: \(store.health)")
 }
 let benchmark = StoreBenchmark(
-    store: store, bank: LedgerBank(store: store, key: key), owner: Ownership(node: node),
-    checkpoints: (0..<2000).map { StoreBenchmark.checkpoint($0) })
+    engine: options.isPostgres ? "postgresql" : "sqlite", store: store, bank: LedgerBank(store: store, key: key),
+    owner: Ownership(node: node), checkpoints: (0..<2000).map { StoreBenchmark.checkpoint($0) })
 let begin = ContinuousClock.now
+guard await benchmark.bank.bindKey() == .done else { fatalError("the store has another PIN key") }
 _ = await DemoBank.seed(store, key: key)
-print("1,000 customers entered in \(StoreBenchmark.milliseconds(ContinuousClock.now - begin)) ms")
+benchmark.figure("enter_1000_customers", StoreBenchmark.milliseconds(ContinuousClock.now - begin), "ms")
 let encoding = ContinuousClock.now
 for checkpoint in benchmark.checkpoints { _ = try checkpoint.encoded() }
-print("a checkpoint is encoded in \(StoreBenchmark.milliseconds(ContinuousClock.now - encoding) / 2) µs")
+benchmark.figure("encode_checkpoint", StoreBenchmark.milliseconds(ContinuousClock.now - encoding) / 2, "µs")
 await withTaskGroup(of: Void.self) { group in
     for checkpoint in benchmark.checkpoints {
         group.addTask { _ = await store.submit(.open(SessionWrite(checkpoint, under: benchmark.owner))) }
     }
 }
-for rate in [500, 5000, nil] as [Int?] { await benchmark.run(rate, for: .seconds(5)) }
-if case .audit(let report) = await store.submit(.audit) { print("audit ok: \(report.ok)") }
+for rate in [500, 5000, nil] as [Int?] { await benchmark.run(rate, for: .seconds(options.seconds)) }
+for count in [500, 2000] { await benchmark.claims(count) }
+if case .audit(let report) = await store.submit(.audit) {
+    print("audit ok: \(report.ok)")
+}
 await store.close()
-if let file {
-    for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: file + suffix) }
+if !options.isPostgres {
+    for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: options.place + suffix) }
 }
