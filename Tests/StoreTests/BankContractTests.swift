@@ -172,6 +172,8 @@ import Testing
         #expect(entries.map(\.kind) == [.transferIn, .transferOut, .transferIn, .transferOut, .transferIn])
         #expect(entries.allSatisfy { $0.counterparty == "10000002" })
         #expect(entries.first?.at == Given.start + .seconds(6))
+        // The bank's own day, eight hours east of Greenwich, not that of UTC.
+        #expect(entries.allSatisfy { $0.day == $0.at.day(offset: BankRules.standard.dayOffset) })
         func payee(_ number: Int) throws -> StoreReply {
             store.ask(.bank(BankRequest(LedgerRequest(customer: customer, .checkPayee(try Given.customer(number))))))
         }

@@ -11,7 +11,7 @@ import Testing
     import Glibc
 #endif
 
-@Suite(.timeLimit(.minutes(1))) struct SQLiteStoreTests {
+@Suite(.timeLimit(.minutes(10))) struct SQLiteStoreTests {
     let scratch: Scratch
 
     init() throws { scratch = try Scratch() }
@@ -64,6 +64,8 @@ import Testing
         #expect(await bank.perform(weak) == .weak)
         let stranger = LedgerBank(store: store, key: try Given.key(9))
         #expect(await stranger.bindKey() == .wrongKey(expected: try Given.key().id))
+        #expect(await stranger.perform(BankOperation(customer: customer, .login(pin: pin))) == .unavailable)
+        #expect(await stranger.perform(transfer) == .unavailable)
         await store.close()
         #expect(await bank.perform(transfer) == .unavailable)
         #expect(store.health.trouble?.kind == .closed)
@@ -72,6 +74,7 @@ import Testing
     @Test func whileTheFileIsLockedCallsGoOnAndMoneyIsNotAvailable() async throws {
         let store = SQLiteStore(path: scratch.file)
         let bank = LedgerBank(store: store, key: try Given.key())
+        #expect(await bank.bindKey() == .done)
         let node = try Given.node("center-a")
         _ = await store.submit(.seed([try Given.opening(1, minor: 1000), try Given.opening(2, minor: 0)]))
         #expect(await store.submit(.open(Given.write(Given.checkpoint(1), node))) == .done)
@@ -93,7 +96,7 @@ import Testing
             #expect(await store.submit(.liveCalls(limit: 9)) != .liveCalls([]))
         }
         #expect(await late?.value == .done)
-        #expect(await askUntilBack(.bindPINKey(id: "k"), store) == .done)
+        #expect(await askUntilBack(.bindPINKey(id: try Given.key().id), store) == .done)
         #expect(store.health.trouble == nil)
         #expect(await store.submit(.session(Given.session(1))).head?.checkpoint.menu?.state == "banking")
         #expect(await store.submit(.accounts(includingBank: false)).accounts.map(\.balanceMinor) == [1000, 0])

@@ -11,7 +11,7 @@
     /// Names, hosts and TLS: the way to a connection.
     @Suite(
         .enabled(if: PostgresServer.isInstalled, "no PostgreSQL server of version 15 or newer is installed"),
-        .timeLimit(.minutes(2)))
+        .timeLimit(.minutes(10)))
     struct PostgresConnectingTests {
         let schema = PostgresServer.freshSchema()
 

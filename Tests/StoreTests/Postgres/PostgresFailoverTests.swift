@@ -12,7 +12,7 @@
     /// Two real servers, the second a synchronous standby of the first. The first is killed under load, the second promoted.
     @Suite(
         .enabled(if: PostgresServer.isInstalled, "no PostgreSQL server of version 15 or newer is installed"),
-        .timeLimit(.minutes(3)))
+        .timeLimit(.minutes(10)))
     struct PostgresFailoverTests {
         static let customers = 20
         static let opening: Int64 = 1_000_000

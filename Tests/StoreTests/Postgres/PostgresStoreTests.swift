@@ -10,7 +10,7 @@
 
     @Suite(
         .enabled(if: PostgresServer.isInstalled, "no PostgreSQL server of version 15 or newer is installed"),
-        .timeLimit(.minutes(2)))
+        .timeLimit(.minutes(10)))
     struct PostgresStoreTests {
         let schema = PostgresServer.freshSchema()
 
