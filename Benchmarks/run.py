@@ -2,7 +2,7 @@
 """Benchmarks side by side on this machine, in one run.
 
     run.py                       all of them; prints a table, writes docs/BENCHMARKS.md
-    run.py --only proxy          one of proxy, menu, memory
+    run.py --only proxy          one of proxy, menu, memory, store
     run.py --rounds 3 --seconds 10
     run.py --no-write            print only
 """
@@ -21,9 +21,10 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "Benchmarks"))
 
-from measure import center, proxy  # noqa: E402
+from measure import center, proxy, store  # noqa: E402
 
 TANDEM = pathlib.Path(os.environ.get("TANDEM") or ROOT / ".build/release/tandem").resolve()
+STORE_BENCHMARK = ROOT / ".build/release/StoreBenchmark"
 DOCUMENT = ROOT / "docs" / "BENCHMARKS.md"
 
 ACCESS_PROFILE = """\
@@ -135,7 +136,38 @@ def memory_rows(folder, options, notes):
     ]
 
 
-PARTS = {"proxy": proxy_rows, "menu": menu_rows, "memory": memory_rows}
+def store_rows(folder, options, notes):
+    if not STORE_BENCHMARK.exists():
+        raise store.Failure(f"{STORE_BENCHMARK} is missing: run 'make build' first")
+    # On a disk: /tmp may be memory, where a commit costs nothing. The database server has a user of its own.
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="tandem-bench-store-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    try:
+        measured = [("SQLite", store.sqlite(STORE_BENCHMARK, folder))]
+        binaries = store.server_binaries()
+        if binaries:
+            measured.append(("PostgreSQL", store.postgres(STORE_BENCHMARK, folder, binaries)))
+        else:
+            notes.append(f"No PostgreSQL server of version {store.OLDEST_SERVER} or newer is installed: no figure of it for the store.")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    rows = []
+    for engine, result in measured:
+        most = result["runs"][-1]["written"]
+        needed = 5000 if engine == "SQLite" else None
+        rows.append(Row(f"store, {engine}: checkpoints/s, as many as it takes", f"{most:,.0f}", "", f"{needed:,}" if needed else "",
+                        most >= needed if needed else None))
+        for run in result["runs"]:
+            at = f"{run['rate']:,} checkpoints/s" if run["rate"] else "as many as it takes"
+            wait = {key: "none done" if value is None else f"{value:.1f} ms" for key, value in run["wait"].items()}
+            rows.append(Row(f"store, {engine}: a transfer waits, at {at}", f"{wait['p50']}, p99 {wait['p99']}, longest {wait['max']}"))
+            progress(f"store, {engine}: {at}: {run['written']:,.0f}/s written, a transfer waits {wait['p50']}, p99 {wait['p99']}")
+        for count, pace in result["claims"].items():
+            rows.append(Row(f"store, {engine}: claims/s of a dead center's {count:,} sessions", f"{pace:,.0f}", "", "1,000", pace >= 1000))
+    return rows
+
+
+PARTS = {"proxy": proxy_rows, "menu": menu_rows, "memory": memory_rows, "store": store_rows}
 
 
 def table(rows, markdown=False):
@@ -176,6 +208,10 @@ HOW_TO_READ = """\
   seconds, with all calls up. Gaps are measured by phones that share no code with Tandem and use the kernel's receive
   time stamps; they run on the same machine, so the load of the callers is in the gaps.
 - **Memory**: resident memory of the center with the calls up minus before them, divided by the calls; line 9664.
+- **Store**: 2,000 sessions' checkpoints of about 2 KB, written in batches for five seconds at each rate, and at the same
+  time one transfer every 20 ms, on the disk of /var/tmp; a transfer's time is from the request to its commit, with
+  its flush to the disk. Claims: a hundred under way at a time, as a surviving center makes them. PostgreSQL: a server of
+  this machine alone, without standbys.
 - A figure in brackets is the range over the rounds. What is not installed is named and has no figure.
 """
 
@@ -187,16 +223,17 @@ def main():
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--no-write", action="store_true")
     options = parser.parse_args()
-    if not TANDEM.exists():
-        print(f"{TANDEM} is missing: run 'make build' first", file=sys.stderr)
-        return 2
-    if shutil.which("sipp") is None:
-        print("SIPp is missing: run 'make deps-test' (Debian package sip-tester)", file=sys.stderr)
-        return 2
-    for port in (proxy.PROXY_PORT, *proxy.ANSWERING_PORTS, proxy.CALLER_PORT, center.SIP[1]):
-        if center.running.udp_port_is_taken(port):
-            print(f"port {port} is in use, the benchmarks need it", file=sys.stderr)
+    if options.only != "store":
+        if not TANDEM.exists():
+            print(f"{TANDEM} is missing: run 'make build' first", file=sys.stderr)
             return 2
+        if shutil.which("sipp") is None:
+            print("SIPp is missing: run 'make deps-test' (Debian package sip-tester)", file=sys.stderr)
+            return 2
+        for port in (proxy.PROXY_PORT, *proxy.ANSWERING_PORTS, proxy.CALLER_PORT, center.SIP[1]):
+            if center.running.udp_port_is_taken(port):
+                print(f"port {port} is in use, the benchmarks need it", file=sys.stderr)
+                return 2
     rows, notes, failed = [], [], False
     folder = pathlib.Path(tempfile.mkdtemp(prefix="tandem-bench-"))
     for name, part in PARTS.items():
@@ -204,7 +241,7 @@ def main():
             print(f"{name}:", flush=True)
             try:
                 rows += part(folder / name, options, notes)
-            except (RuntimeError, center.Failure, OSError) as problem:
+            except (RuntimeError, center.Failure, OSError, KeyError, subprocess.SubprocessError) as problem:
                 failed = True
                 notes.append(f"{name} was not measured: {problem}")
     lines = machine() + versions() + [f"Date: {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC",
