@@ -22,7 +22,7 @@ run: deps build ## fresh machine to running system: install, build, start everyt
 	@exec $(TANDEM) up --profiles $(PROFILES) --state $(STATE)
 
 test: deps deps-test build unit menus simulated scenarios ## fresh machine to tested: everything that needs nothing outside this machine
-	@tools/summary
+	@tools/summary unit menus simulated scenarios
 
 deps: ## install the Debian packages that building and running need, and name what is missing
 	@tools/deps run
