@@ -14,6 +14,10 @@ public struct SimulationSettings: Sendable {
     public var freezesCenters = Simulation.freezesCenters
     /// Centers are drained while callers talk.
     public var drains = true
+    /// Calls that a center takes at most; nil leaves it to the seed, which makes every fourth run a narrow one.
+    public var callLimit: Int?
+    /// The seed may choose such a limit.
+    public var mayBeNarrow = true
     /// The only disasters to choose from, by the names of `Disaster.Kind`; nil draws some of all.
     public var kinds: [String]?
     public var fault: Fault?
@@ -46,15 +50,25 @@ public struct SimulationReport: Sendable, Equatable {
     public internal(set) var resumed = 0
     /// Of these, those who were asked again what was open.
     public internal(set) var positionsKept = 0
-    /// Longest silence of a caller whose center was lost while everything else was well.
+    /// Of these, those whose gap was judged though the leading master died with their center.
+    public internal(set) var resumedWithoutLeader = 0
+    /// Of these, those whose gap was judged though a second center was lost shortly before theirs or after it.
+    public internal(set) var resumedAfterTwo = 0
+    /// Longest silence of a caller whose center was lost, from the last loss that the rules allow for.
     public internal(set) var longestGap = Duration.zero
+    /// New calls that were refused because every center that could take them was full.
+    public internal(set) var turnedAway = 0
     public internal(set) var outages = 0
     public internal(set) var transfers = 0
     /// Transfers that a caller heard to be done.
     public internal(set) var toldDone = 0
     public internal(set) var records = 0
     public internal(set) var lost = 0
+    /// Of these, those whose callers still waited and for whom no center had room.
+    public internal(set) var lostForRoom = 0
     public internal(set) var garbage = 0
+    /// Strange datagrams that could not be parsed and were answered.
+    public internal(set) var garbageAnswered = 0
     public internal(set) var datagrams = 0
     public internal(set) var dropped = 0
     /// Calls that a draining center gave to another, and the longest silence at it.

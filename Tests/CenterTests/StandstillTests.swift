@@ -51,6 +51,19 @@ import Testing
         #expect(bench.callCount == 1)
     }
 
+    @Test func evenWhatCannotBeParsedWaitsForTheConfirmation() throws {
+        let (bench, _) = try frozen()
+        let request =
+            "OPTIONS sip:center-a@10.0.0.2 SIP/7.0\r\nVia: SIP/2.0/UDP 10.1.0.1:5060;branch=z9hG4bKx\r\n"
+            + "From: <sip:a@10.1.0.1>;tag=1\r\nTo: <sip:center-a@10.0.0.2>\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\n"
+            + "Content-Length: 0\r\n\r\n"
+        bench.receive(bytes: Array(request.utf8))
+        #expect(bench.sent.isEmpty)
+        answerStanding(bench, .done)
+        bench.receive(bytes: Array(request.utf8))
+        #expect(bench.sent.count == 1)
+    }
+
     @Test func shorterGapIsNoStandstill() throws {
         let (bench, phone) = try frozen(gap: .milliseconds(399))
         try phone.request("INFO")

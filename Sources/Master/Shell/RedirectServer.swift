@@ -5,15 +5,16 @@ import Session
 
 /// The SIP side of a master: a redirect server (RFC 3261 §8.3) that says who lives. It keeps no calls; its transactions
 /// only absorb repetitions.
-struct RedirectServer: Sendable {
-    enum Effect: Sendable {
+public struct RedirectServer: Sendable {
+    /// What is to be done, in order.
+    public enum Effect: Sendable {
         case send([UInt8], Flow)
         case received(Method)
         case rejected(Rejected)
     }
 
     /// Why a request was not served, as the metric's label says it.
-    enum Rejected: String, Sendable, CaseIterable {
+    public enum Rejected: String, Sendable, CaseIterable {
         case malformed, method, capacity
         case noDialog = "no-dialog"
         case noCenter = "no-center"
@@ -26,20 +27,21 @@ struct RedirectServer: Sendable {
     private var random: SeededRandom
     private var outputs: [TransactionOutput] = []
 
-    init(identity: NodeIdentity, timers: TransactionTimers, seed: UInt64) {
+    public init(identity: NodeIdentity, timers: TransactionTimers, seed: UInt64) {
         self.identity = identity
         random = SeededRandom(seed: seed)
         transactions = TransactionLayer(timers: timers, random: SeededRandom(seed: random.next()))
     }
 
-    mutating func nextDeadline() -> MonotonicTime? { transactions.nextDeadline() }
+    /// When `fire` has work.
+    public mutating func nextDeadline() -> MonotonicTime? { transactions.nextDeadline() }
 
-    mutating func fire(now: MonotonicTime, core: inout MasterCore, into effects: inout [Effect]) {
+    public mutating func fire(now: MonotonicTime, core: inout MasterCore, into effects: inout [Effect]) {
         transactions.fire(now: now, into: &outputs)
         perform(now: now, core: &core, into: &effects)
     }
 
-    mutating func receive(
+    public mutating func receive(
         _ message: consuming Message, on flow: Flow, now: MonotonicTime, core: inout MasterCore,
         into effects: inout [Effect]
     ) {
@@ -48,7 +50,7 @@ struct RedirectServer: Sendable {
     }
 
     /// Answers what could not be parsed, as far as it can be answered.
-    mutating func refuse(_ error: SIPParseError, on flow: Flow, into effects: inout [Effect]) {
+    public mutating func refuse(_ error: SIPParseError, on flow: Flow, into effects: inout [Effect]) {
         guard error.problem != .keepAlive else { return }
         effects.append(.rejected(.malformed))
         guard let bytes = MessageWriter.response(to: error, toTag: newTag(), source: flow.remote) else { return }

@@ -110,8 +110,8 @@ extension Phone {
         let asked = Set(names)
         if asked.contains("choose-language") { return call.errand.language == "zh" ? "1" : "2" }
         if language != call.errand.language {
-            tell(.wrongAudio("spoke \(language) to a caller who chose \(call.errand.language)"), at)
-            return nil
+            tell(.wrongLanguage("spoke \(language) to a caller who chose \(call.errand.language)"), at)
+            return hangUpKeys(at)
         }
         if asked.contains("main-menu") { return "1" }
         if asked.contains("enter-customer-number") { return "\(call.errand.customer)" }
@@ -152,8 +152,8 @@ extension Phone {
             if calls[at].errand.pressesByINFO || calls[at].movedAt.map({ now - $0 < .seconds(60) }) ?? false {
                 return "2"
             }
-            tell(.wrongAudio("read back \(names), ordered \(transfer)"), at)
-            return nil
+            tell(.wrongReadBack("read back \(names), ordered \(transfer)"), at)
+            return "2"
         }
         guard confirms else { return "2" }
         calls[at].pending = transfer

@@ -114,7 +114,8 @@ extension Phone {
             if status == 481 || status == 408 { hangUp(at) }
             return
         }
-        tell(.refused(status: status, after: now - calls[at].began), at)
+        let saysWhen = response.first(.retryAfter) != nil
+        tell(.refused(status: status, after: now - calls[at].began, saysWhen: saysWhen), at)
         end(at)
     }
 

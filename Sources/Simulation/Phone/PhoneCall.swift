@@ -118,7 +118,7 @@ enum PhoneOutput {
 /// What a caller noticed, for whoever judges.
 enum PhoneNews {
     case answered(after: Duration)
-    case refused(status: Int, after: Duration)
+    case refused(status: Int, after: Duration, saysWhen: Bool)
     /// No final response in 64 × T1.
     case unanswered(method: String, began: MonotonicTime)
     /// No ACK for the answer to a re-INVITE.
@@ -131,6 +131,9 @@ enum PhoneNews {
     case toldNot(Transfer)
     case toldUnknown(Transfer)
     case wrongAudio(String)
+    case wrongLanguage(String)
+    /// Other keys than were pressed.
+    case wrongReadBack(String)
     /// A read-back of an order that was settled, or never given.
     case oldReadBack
     /// From an address that was not signalled.

@@ -11,7 +11,28 @@ struct SessionWatch {
         var storedAt: MonotonicTime?
         var records = 0
         var claims = 0
+        /// As its checkpoint says, which is how centers see who waits longest.
+        var started: WallTime?
+        var hasPendingOperation = false
+        /// Who owned it before it was claimed last.
+        var former: NodeIdentity?
+        var claimedAt: MonotonicTime?
+
+        mutating func note(_ checkpoint: Checkpoint) {
+            started = checkpoint.record.started
+            hasPendingOperation = checkpoint.hasPendingOperation
+        }
     }
+
+    /// A session of a dead center that somebody goes on with.
+    private struct Taken {
+        var session: SessionID
+        var from: NodeIdentity
+        var at: MonotonicTime
+        var hadPendingOperation: Bool
+    }
+
+    private var taken: [Taken] = []
 
     private var kept: [SessionID: Kept] = [:]
     private var owners: [SessionID: Ownership] = [:]
@@ -48,11 +69,15 @@ struct SessionWatch {
         case (.open(let write), .done):
             if kept[write.session]?.storedAt == nil { kept[write.session]?.storedAt = now }
             if owners[write.session] == nil { owners[write.session] = write.ownership }
+            kept[write.session]?.note(write.checkpoint)
             return wrong(write.ownership, write.session, "opened")
-        case (.checkpoint(let write), .done): return wrong(write.ownership, write.session, "checkpointed")
+        case (.checkpoint(let write), .done):
+            kept[write.session]?.note(write.checkpoint)
+            return wrong(write.ownership, write.session, "checkpointed")
         case (.bank(let bank), .bank):
+            if let write = bank.write { kept[write.session]?.note(write.checkpoint) }
             return bank.write.flatMap { wrong($0.ownership, $0.session, "worked on the accounts of") }
-        case (.claim(let session, let from, _, let ground), .claimed(let claimed)):
+        case (.claim(let session, let from, let by, let ground), .claimed(let claimed)):
             if ground == .fenced, dead[from.node] == nil {
                 return (.oneOwner, "\(session) was claimed from \(from.node), which is not fenced")
             }
@@ -63,6 +88,12 @@ struct SessionWatch {
             }
             owners[session] = claimed.ownership
             kept[session]?.claims += 1
+            kept[session]?.former = from.node
+            kept[session]?.claimedAt = now
+            if ground == .fenced, Places.centerNames.contains(by.name) {
+                let isPending = kept[session]?.hasPendingOperation ?? false
+                taken.append(Taken(session: session, from: from.node, at: now, hadPendingOperation: isPending))
+            }
         case (.end(let record, let ownership), .done):
             kept[record.id]?.records += 1
             if let records = kept[record.id]?.records, records > 1 {
@@ -83,8 +114,33 @@ struct SessionWatch {
         return nil
     }
 
+    /// A younger session of the same dead center that somebody took although this one, which nobody took, was there to
+    /// be taken first. Who has a bank operation under way comes before all others.
+    ///
+    /// - Parameters:
+    ///   - sharesOver: from then on after the fence any center takes any session.
+    ///   - isSameShare: whether both fell to the same center before.
+    func takenBefore(
+        _ session: SessionID, sharesOver: Duration, isSameShare: (SessionID, SessionID, NodeIdentity) -> Bool
+    ) -> SessionID? {
+        guard let former = kept[session]?.former, let fenced = dead[former], let started = kept[session]?.started else {
+            return nil
+        }
+        return taken.first { other in
+            guard other.from == former, !other.hadPendingOperation,
+                let began = kept[other.session]?.started, began > started
+            else { return false }
+            return other.at >= fenced + sharesOver || isSameShare(session, other.session, former)
+        }?.session
+    }
+
     /// How often a session of that call changed its owner.
     func claims(of call: Int) -> Int { kept.values.reduce(0) { $1.call == call ? max($0, $1.claims) : $0 } }
+
+    /// When a session of that call changed its owner last.
+    func claimedAt(_ call: Int) -> MonotonicTime? {
+        kept.values.lazy.filter { $0.call == call }.compactMap(\.claimedAt).max()
+    }
 
     /// Since when the store knows the session of that call that began at that node.
     func storedAt(_ call: Int, at node: NodeIdentity) -> MonotonicTime? {

@@ -43,17 +43,26 @@ enum Disaster: Sendable {
 struct TroubleLog: Sendable {
     enum Kind: Sendable, Equatable {
         case center, access, master, store, cut
+        /// An operator's.
+        case order
     }
 
-    private(set) var entries: [(at: MonotonicTime, kind: Kind)] = []
+    struct Entry: Sendable {
+        var at: MonotonicTime
+        var kind: Kind
+        /// A process is gone for good; otherwise it stands still and may go on.
+        var isDeath = false
+    }
 
-    mutating func add(_ at: MonotonicTime, _ kind: Kind) { entries.append((at, kind)) }
+    private(set) var entries: [Entry] = []
+
+    mutating func add(_ at: MonotonicTime, _ kind: Kind, isDeath: Bool = false) {
+        entries.append(Entry(at: at, kind: kind, isDeath: isDeath))
+    }
 
     func any(of kinds: Set<Kind>? = nil, from: MonotonicTime, to: MonotonicTime) -> Bool {
         entries.contains { $0.at >= from && $0.at <= to && kinds?.contains($0.kind) ?? true }
     }
 
-    func count(of kind: Kind, from: MonotonicTime, to: MonotonicTime) -> Int {
-        entries.count { $0.at >= from && $0.at <= to && $0.kind == kind }
-    }
+    func all(from: MonotonicTime, to: MonotonicTime) -> [Entry] { entries.filter { $0.at >= from && $0.at <= to } }
 }

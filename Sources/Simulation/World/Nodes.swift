@@ -120,6 +120,12 @@ struct CenterNode {
     /// Nothing leaves the media plane.
     var isMuted = false
     var mediaStoodStillUntil = MonotonicTime.zero
+    /// Others may have fenced it meanwhile, and nobody has said yet that they did not.
+    var isInDoubt = false
+    /// Calls that it takes at most.
+    var callLimit = 2_000
+    private var isFull = false
+    private var lastFull: MonotonicTime?
 
     init(index: Int) {
         self.index = index
@@ -145,7 +151,20 @@ struct CenterNode {
         incarnations += 1
         identity = NodeNames.identity(name, life: incarnations)
         isRegistered = false
+        isInDoubt = false
     }
+
+    // MARK: Room
+
+    /// After each event: whether there is room for one more call.
+    mutating func noteRoom(at now: MonotonicTime) {
+        let wasFull = isFull
+        isFull = core.map { $0.callCount >= callLimit } ?? false
+        if isFull || wasFull { lastFull = now }
+    }
+
+    /// At any time since then it had as many calls as it takes.
+    func wasFull(since: MonotonicTime) -> Bool { isFull || lastFull.map { $0 >= since } ?? false }
 
     mutating func openPort(_ handle: CallHandle) -> UInt16? {
         for _ in 0..<5_000 {
@@ -165,11 +184,13 @@ struct CenterNode {
     }
 }
 
-/// A master with its core; pings as its shell writes them.
+/// A master with its core and its redirects; pings as its shell writes them.
 struct MasterNode {
     let index: Int
     var process = Process()
     private(set) var core: MasterCore
+    private var redirects: RedirectServer
+    var effects: [RedirectServer.Effect] = []
     var identity: NodeIdentity
     var actions: [MasterAction] = []
     var alarm = Alarm()
@@ -185,7 +206,12 @@ struct MasterNode {
         /// Sessions that are worked on.
         var open = 1
         var lost = 0
+        /// The store did all that was asked of the last list.
+        var isComplete = true
     }
+
+    /// Of each dead incarnation: how many calls the core was told that are lost.
+    var losses: [NodeIdentity: Int] = [:]
 
     var address: Endpoint { Places.master(index) }
 
@@ -194,15 +220,19 @@ struct MasterNode {
         random = SeededRandom(seed: seed)
         identity = NodeNames.identity(Places.masterNames[index], life: 1)
         core = Self.core(identity, now: .zero, wall: World.wallBase)
+        redirects = RedirectServer(identity: identity, timers: .standard, seed: random.next())
     }
 
     mutating func start(now: MonotonicTime, wall: WallTime) {
         process.start(at: now)
         identity = NodeNames.identity(Places.masterNames[index], life: process.life)
         core = Self.core(identity, now: now, wall: wall)
+        redirects = RedirectServer(identity: identity, timers: .standard, seed: random.next())
         actions = []
+        effects = []
         delivered = [:]
         closings = [:]
+        losses = [:]
         epoch = nil
         isRegistered = false
     }
@@ -223,8 +253,26 @@ struct MasterNode {
         return MasterCore(settings, now: now, wall: wall)
     }
 
+    mutating func receive(_ bytes: [UInt8], on flow: Flow, _ parser: MessageParser, at now: MonotonicTime) {
+        do throws(SIPParseError) {
+            redirects.receive(
+                try parser.parse(bytes, transport: .udp), on: flow, now: now, core: &core, into: &effects)
+        } catch {
+            redirects.refuse(error, on: flow, into: &effects)
+        }
+    }
+
     mutating func handle(_ event: MasterEvent, at now: MonotonicTime) { core.handle(event, now: now, into: &actions) }
-    mutating func fire(at now: MonotonicTime) { core.fire(now: now, into: &actions) }
+
+    mutating func fire(at now: MonotonicTime) {
+        core.fire(now: now, into: &actions)
+        redirects.fire(now: now, core: &core, into: &effects)
+    }
+
+    mutating func nextDeadline() -> MonotonicTime {
+        min(core.nextDeadline(), redirects.nextDeadline() ?? .distantFuture)
+    }
+
     mutating func setClock(wall: WallTime, now: MonotonicTime) { core.setClock(wall: wall, now: now) }
 
     /// Leads, as far as it knows.

@@ -16,7 +16,7 @@ enum MasterPurpose: Sendable {
     case count(UInt64)
     case closingList(NodeIdentity)
     case closingClaim(NodeIdentity)
-    case closingEnd(NodeIdentity)
+    case closingEnd(NodeIdentity, isLost: Bool)
 }
 
 /// Who asked the store.

@@ -16,6 +16,8 @@ struct CallFacts: Sendable {
     /// Centers that could take it when it began, and have lived since.
     var promises: [Int: NodeIdentity] = [:]
     var hearing = Hearing()
+    /// A key was pressed while the way to the center was cut.
+    var keyLostAt: MonotonicTime?
 }
 
 /// Callers and what they mean to do.

@@ -23,9 +23,11 @@ extension World {
         let settings = CenterSettings(
             identity: center.identity, contacts: [contact],
             lines: ["95533": .menu(library.menu), "9196": .echo, "9664": .music], voices: voices,
-            longestCall: CenterNode.longestCall, sessionTimer: SessionTimerPolicy(), trusted: NodeNames.trusted)
+            callLimit: center.callLimit, longestCall: CenterNode.longestCall, sessionTimer: SessionTimerPolicy(),
+            trusted: NodeNames.trusted)
         centers[index].core = CenterCore(settings: settings, seed: random.next())
         centers[index].isMuted = false
+        centers[index].noteRoom(at: now)
         note("\(center.identity) starts")
         heartbeat(index, center.process.life)
         rearm(.center(index))
@@ -48,8 +50,10 @@ extension World {
         if gap >= .milliseconds(400) {
             centers[index].isMuted = true
             centers[index].mediaStoodStillUntil = now
+            centers[index].isInDoubt = true
         }
         streamsChanged(index)
+        if settings.fault == .unawareOwner { return }
         tellCenter(index, .stoodStill(gap, until: now, hasBacklog: true))
     }
 
@@ -95,6 +99,7 @@ extension World {
     }
 
     mutating func performCenter(_ index: Int) {
+        centers[index].noteRoom(at: now)
         while !centers[index].actions.isEmpty {
             var actions: [CenterAction] = []
             swap(&actions, &centers[index].actions)
@@ -106,7 +111,9 @@ extension World {
     private mutating func perform(_ action: CenterAction, _ index: Int) {
         let life = centers[index].process.life
         switch action {
-        case .send(let bytes, let flow): transmit(bytes, from: centers[index].endpoint, to: flow.remote)
+        case .send(let bytes, let flow):
+            if centers[index].isInDoubt { speaksInDoubt(bytes, index) }
+            transmit(bytes, from: centers[index].endpoint, to: flow.remote)
         case .media(let handle, let command): perform(command, handle, index)
         case .store(.end(let record, let ownership), _) where forgets(record):
             note("fault: \(ownership.node) forgets the record of \(record.id)")
@@ -125,13 +132,23 @@ extension World {
         case .note(.lostOwnership(let session)): note("\(session) is another node's", call: sessions.call(of: session))
         case .note(.stoodStill(let gap)): note("\(centers[index].identity) says nothing: it stood still for \(gap)")
         case .note(.isolated): note("\(centers[index].identity) hears neither store nor master nor access")
-        case .note(.confirmed): note("\(centers[index].identity) is confirmed")
+        case .note(.confirmed):
+            centers[index].isInDoubt = false
+            note("\(centers[index].identity) is confirmed")
         case .note(.passedOn(let method)): note("\(centers[index].identity) passes on \(method)")
         case .note(.takeoverFailed(let session, let reason)):
             note("\(centers[index].identity) cannot go on: \(reason)", call: sessions.call(of: session))
         case .note(.menuAnomaly(let text)): broken(.contract, "\(centers[index].name): \(text)")
         case .note: break
         }
+    }
+
+    /// TAKEOVER.md, The old owner: it "sends nothing, on any socket, until its incarnation is confirmed".
+    private mutating func speaksInDoubt(_ bytes: [UInt8], _ index: Int) {
+        let line = String(decoding: bytes.prefix { $0 != 13 }, as: UTF8.self)
+        broken(
+            .silentInDoubt, "\(centers[index].identity) stood still, is not confirmed, and says \(line)",
+            call: Self.callNumber(in: bytes))
     }
 
     private func forgets(_ record: CallRecord) -> Bool {

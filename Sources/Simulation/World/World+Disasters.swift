@@ -18,7 +18,7 @@ extension World {
                 .disaster(.next), at: now + .milliseconds(Int.random(in: 6_000...32_000, using: &random)))
         case .kill(let node, let hostGone):
             guard !isClosing, isSpared(node) else { return }
-            log(node)
+            log(node, isDeath: true)
             kill(node, hostGone: hostGone)
         case .restart(let node): restart(node)
         case .thaw(let node): thaw(node)
@@ -40,12 +40,12 @@ extension World {
         }
     }
 
-    private mutating func log(_ node: NodeName) {
+    private mutating func log(_ node: NodeName, isDeath: Bool = false) {
         switch node {
-        case .access: troubles.add(now, .access)
-        case .center: troubles.add(now, .center)
-        case .master: troubles.add(now, .master)
-        case .store: troubles.add(now, .store)
+        case .access: troubles.add(now, .access, isDeath: isDeath)
+        case .center: troubles.add(now, .center, isDeath: isDeath)
+        case .master: troubles.add(now, .master, isDeath: isDeath)
+        case .store: troubles.add(now, .store, isDeath: isDeath)
         case .callers: break
         }
     }
@@ -61,9 +61,7 @@ extension World {
         case .freezeCenter: freezeFor(center, 450...9_000)
         case .killAccess: doom(access, down_ms: 200...5_000)
         case .killMaster: doom(master)
-        case .killLeaderAndCenter:
-            if let leader = masters.firstIndex(where: \.isLeading) { doom(.master(leader)) }
-            doom(center)
+        case .killLeaderAndCenter: doomLeader(and: center)
         case .freezeAccess: freezeFor(access, 120...7_000)
         case .freezeMaster: freezeFor(master, 120...8_000)
         case .cutMaster: cut(ways(master, center), 300...9_000, "\(master.text) and \(center.text)")
@@ -146,6 +144,12 @@ extension World {
         events.schedule(.disaster(.restart(.center(second))), at: later(5_000...20_000))
     }
 
+    /// Both at the same moment.
+    private mutating func doomLeader(and center: NodeName) {
+        if let leader = masters.firstIndex(where: \.isLeading) { doom(.master(leader)) }
+        doom(center)
+    }
+
     private mutating func freezeFor(_ node: NodeName, _ range: ClosedRange<Int>) {
         guard isSpared(node) else { return }
         log(node)
@@ -170,10 +174,12 @@ extension World {
         if fromCallers, case .center = node { others.append(.callers) }
         cut(
             others.filter { $0 != node }.flatMap { Way.both(node, $0) }, 500...12_000,
-            "\(node.text) and \(fromCallers ? "everybody" : "masters and store")")
+            "\(node.text) and \(fromCallers ? "everybody" : "masters and store")", isolating: node)
     }
 
-    private mutating func cut(_ ways: [Way], _ range: ClosedRange<Int>, _ what: String) {
+    private mutating func cut(
+        _ ways: [Way], _ range: ClosedRange<Int>, _ what: String, isolating node: NodeName? = nil
+    ) {
         // Enough is left also of whoever is hit by it.
         let hit = Set(ways.flatMap { [$0.from, $0.to] }).filter {
             if case .center = $0 { true } else { false }
@@ -185,7 +191,7 @@ extension World {
         note("\(what) are cut off from each other" + (isOneWay ? " (\(ways[0].from.text) is not heard)" : ""))
         let id = cuts.add(ways)
         waysChanged(ways)
-        if ways.count > 3 { for node in hit { if case .center(let index) = node { expectTakeover(of: index) } } }
+        if case .center(let index)? = node { expectTakeover(of: index) }
         events.schedule(.disaster(.mend(id)), at: later(range))
     }
 
@@ -250,6 +256,8 @@ extension World {
             store.wallOffset += step
         } else {
             withProcess(node) { $0.wallOffset += step }
+            let offset = process(node)?.wallOffset ?? .zero
+            clockSpread = min(clockSpread.lowerBound, offset)...max(clockSpread.upperBound, offset)
         }
     }
 
@@ -257,7 +265,7 @@ extension World {
 
     private mutating func drain(_ node: NodeName) {
         guard case .center(let index) = node, isSpared(node) else { return }
-        troubles.add(now, .center)
+        troubles.add(now, .order)
         breakPromises(of: index)
         order(.draining, index)
         events.schedule(.disaster(.enable(index)), at: later(4_000...15_000))
@@ -298,7 +306,12 @@ extension World {
         case .doubleClaim: if isSpared(.center(index)) { strike(.cutMaster, center: index) }
         case .freshOperationID: awaitsTransfer = true
         case .dropCalls: if centers[index].core != nil { tellCenter(index, .endAllCalls) }
-        case .doublePost, .falseDone, .forgetCDR, .leakPIN, .swallowAnswers, .crossedLines, nil: break
+        case .idleStandby: doomLeader(and: .center(index))
+        case .oneTakeover, .youngestFirst: doomTwo()
+        case .unawareOwner: freezeFor(.center(index), 450...700)
+        case .doublePost, .falseDone, .forgetCDR, .leakPIN, .swallowAnswers, .crossedLines, .noRetryAfter,
+            .muteToGarbage, nil:
+            break
         }
     }
 

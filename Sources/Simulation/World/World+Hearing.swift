@@ -9,6 +9,8 @@ struct Hearing: Sendable {
     var silentSince: MonotonicTime?
     /// Since when more than one is.
     var doubleSince: MonotonicTime?
+    /// When that was so last.
+    var lastDouble: MonotonicTime?
     var expectation: Expectation?
     var serial = 0
     /// Who was heard last.
@@ -54,6 +56,7 @@ extension World {
             if calls[call].hearing.sources.count == 1, let since = calls[call].hearing.doubleSince {
                 report.longestOverlap = max(report.longestOverlap, now - since)
                 calls[call].hearing.doubleSince = nil
+                calls[call].hearing.lastDouble = now
             }
             guard calls[call].hearing.sources.isEmpty else { return false }
             if calls[call].answeredAt != nil, calls[call].isOpen { note("hears nothing any more", call: call) }
@@ -77,9 +80,22 @@ extension World {
         let gap = calls[call].hearing.silentSince.map { now - $0 } ?? .zero
         report.resumed += 1
         note("is heard by another center, \(now - expectation.since) after the loss, gap \(gap)", call: call)
-        if isCalm(since: expectation.since, to: now, but: expectation.center) {
-            report.longestGap = max(report.longestGap, gap)
-        }
+        measure(gap, after: expectation)
+    }
+
+    /// The gap counts from the last loss, where the rules say anything of it at all.
+    private mutating func measure(_ gap: Duration, after expectation: Hearing.Expectation) {
+        guard let loss = loss(of: expectation.center, since: expectation.since, until: now),
+            !lacksRoom(expectation)
+        else { return }
+        if loss.isWithoutMaster { report.resumedWithoutLeader += 1 }
+        if loss.isSecond { report.resumedAfterTwo += 1 }
+        report.longestGap = max(report.longestGap, min(gap, now - loss.lastBlow))
+    }
+
+    /// Some center had no room for it, at least for a time: what another one has is taken half a second later.
+    private func lacksRoom(_ expectation: Hearing.Expectation) -> Bool {
+        heirs(of: expectation.center, since: expectation.since).contains { $0.wasFull(since: expectation.since) }
     }
 
     /// Another center is heard, and none was lost: the last one gave the call away.
@@ -151,37 +167,22 @@ extension World {
         guard calls[call].isOpen, calls[call].hearing.serial == serial,
             let expectation = calls[call].hearing.expectation, !expectation.isHeardAgain
         else { return }
+        // Who is on hold hears nothing, whoever has the call.
+        let phone = phones[calls[call].phone]
+        if let at = phone.index(of: call), phone.calls[at].onHold { return }
         // The same center is back before anybody held it for dead.
         if calls[call].hearing.sources.contains(where: { Places.node(at: $0) == .center(expectation.center) }) {
             return
         }
-        guard isCalm(since: expectation.since, to: now, but: expectation.center) else { return }
+        guard let loss = loss(of: expectation.center, since: expectation.since, until: now), !lacksRoom(expectation)
+        else { return }
+        let due = loss.lastBlow + Simulation.gapLimit + network.media
+        guard due <= now else { return _ = events.schedule(.hearingDue(call: call, serial: serial), at: due) }
         broken(
             .callsLast,
-            "not heard again within \(Simulation.gapLimit) after \(expectation.identity) was lost", call: call)
-    }
-
-    /// Nothing but the loss of that center went wrong around that time, and enough others were there for it.
-    func isCalm(since: MonotonicTime, to end: MonotonicTime, but center: Int) -> Bool {
-        let from = since + .seconds(-8)
-        guard !store.isAway, !troubles.any(of: [.store, .access], from: from, to: end),
-            troubles.count(of: .center, from: from, to: end) + troubles.count(of: .cut, from: from, to: end) <= 1,
-            troubles.count(of: .master, from: from, to: end) == 0
-        else { return false }
-        let others = centers.indices.contains { index in
-            index != center && isSound(.center(index)) && centers[index].process.since + .seconds(8) < since
-                && centers[index].isRegistered
-        }
-        return others && masters.contains { $0.isLeading && isSound(.master($0.index)) }
-    }
-
-    /// A master closed a session as lost.
-    mutating func judgeLoss(_ call: Int) {
-        guard settings.takesOver, calls[call].isOpen, calls[call].answeredAt != nil,
-            let expectation = calls[call].hearing.expectation,
-            isCalm(since: expectation.since, to: now, but: expectation.center)
-        else { return }
-        broken(.callsLast, "closed as lost after the death of \(expectation.identity)", call: call)
+            "not heard again within \(Simulation.gapLimit) after \(expectation.identity) was lost"
+                + (loss.isSecond ? " and another center" : "") + (loss.isWithoutMaster ? " and a master" : ""),
+            call: call)
     }
 
     /// A center took a session over.

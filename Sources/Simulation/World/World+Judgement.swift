@@ -11,8 +11,9 @@ extension World {
             report.answered += 1
             calls[call].answeredAt = now
             judgeSetUp(call, after: after, status: 200)
-        case .refused(let status, let after):
+        case .refused(let status, let after, let saysWhen):
             report.refused += 1
+            if status == 503, !saysWhen { broken(.answers, "503 without Retry-After", call: call) }
             judgeSetUp(call, after: after, status: status)
         case .unanswered("INVITE", let began):
             // The 200 was lost, and the center that repeats it until its ACK comes is dead: only a takeover can mend that.
@@ -57,6 +58,17 @@ extension World {
             // What was settled with a center that the store heard no more is open again at the next one.
             if troubles.any(of: [.store, .cut], from: now + .seconds(-20), to: now) { return }
             broken(.rightAudio, "a read-back that nobody asked for", call: call)
+        case .wrongReadBack(let detail):
+            // Keys in the moment in which a call is given away are the next center's, also where that refuses it.
+            if sessions.claimedAt(call).map({ now - $0 < .seconds(60) }) ?? false { return }
+            if calls[call].keyLostAt.map({ now - $0 < .seconds(60) }) ?? false { return }
+            broken(.rightAudio, detail, call: call)
+        case .wrongLanguage(let detail):
+            // Who hears two centers at once, because one of them is cut off and does not know it yet, may answer one's
+            // question to the other.
+            let overlap = calls[call].hearing.doubleSince ?? calls[call].hearing.lastDouble
+            if overlap.map({ now - $0 < .seconds(10) }) ?? false { return }
+            broken(.rightAudio, detail, call: call)
         case .wrongAudio(let detail): broken(.rightAudio, detail, call: call)
         case .unexpected(let detail): broken(.answers, detail, call: call)
         }
@@ -72,6 +84,10 @@ extension World {
         if status == 487 { return }
         guard !facts.isDisturbed, !facts.promises.isEmpty else { return }
         if case .cancels = facts.errand.kind { return }
+        if facts.promises.keys.allSatisfy({ centers[$0].wasFull(since: facts.began) }) {
+            if status == 503 { report.turnedAway += 1 }
+            return
+        }
         report.slowestAnswer = max(report.slowestAnswer, after)
         if status != 200 {
             broken(.newCalls, "refused with \(status) though a center could take it", call: call)
@@ -90,11 +106,8 @@ extension World {
         broken(.callsLast, "the center hung up after \(now - answered) and said no goodbye", call: call)
     }
 
-    /// How much the clocks of two centers differ at most.
-    private var clockDifference: Duration {
-        let offsets = centers.map(\.process.wallOffset)
-        return (offsets.max() ?? .zero) - (offsets.min() ?? .zero)
-    }
+    /// How much the clocks of two centers, or one center's at two times, differ at most.
+    private var clockDifference: Duration { clockSpread.upperBound - clockSpread.lowerBound }
 
     private mutating func ended(_ call: Int) {
         calls[call].isOpen = false
@@ -147,8 +160,9 @@ extension World {
         let call = sessions.call(of: record.id)
         note("record: \(record.end?.rawValue ?? "none") by \(ownership.node)", call: call)
         if record.end == .lost, call != nil { report.lost += 1 }
-        guard let call, record.end == .lost || record.end == .operator else { return }
-        if masters.contains(where: { $0.identity == ownership.node }) { return judgeLoss(call) }
+        guard let call, let kind = record.end, kind == .lost || kind == .operator else { return }
+        if masters.contains(where: { $0.identity == ownership.node }) { return judgeLoss(call, record.id) }
+        if record.takeovers > 0 { return judgeLoss(call, by: ownership.node, kind) }
         guard holds(ownership.node, call) else { return }
         // The answer's ACK was lost with the access node that had its transaction: no INVITE's answer finds its way any
         // more, and 64*T1 later the center gives up (RFC 6026 §7.2).

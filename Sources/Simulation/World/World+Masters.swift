@@ -40,34 +40,31 @@ extension World {
     }
 
     mutating func receiveAtMaster(_ index: Int, _ datagram: Datagram) {
-        guard let message = try? parser.parse(datagram.bytes, transport: .udp) else { return }
-        if message.isRequest {
-            guard message.method == .options, case .master? = Places.node(at: datagram.from) else { return }
-            return answerPing(index, message, from: datagram.from)
-        }
-        guard let node = Places.node(at: datagram.from)?.text, let status = message.status,
+        if let pong = pong(in: datagram, at: index) { return tellMaster(index, pong) }
+        masters[index].receive(
+            datagram.bytes, on: Flow(transport: .udp, remote: datagram.from), parser, at: now)
+        performMaster(index)
+    }
+
+    /// The answer to a ping, which a real master takes from a socket of its own.
+    private func pong(in datagram: Datagram, at index: Int) -> MasterEvent? {
+        guard datagram.bytes.starts(with: "SIP/2.0 ".utf8), let node = Places.node(at: datagram.from)?.text,
+            let message = try? parser.parse(datagram.bytes, transport: .udp), let status = message.status,
             message.cseq.method == .options, message.callID == callID(of: node, at: index)
-        else { return }
+        else { return nil }
         let notice = message.first(.tandemNode).flatMap { NodeNotice(headerValue: $0) }
-        tellMaster(
-            index,
-            .pong(
-                node: node, token: message.cseq.number, status: status, incarnation: notice?.incarnation,
-                load: message.first(.tandemLoad).flatMap { NodeLoad(headerValue: $0) }))
+        return .pong(
+            node: node, token: message.cseq.number, status: status, incarnation: notice?.incarnation,
+            load: message.first(.tandemLoad).flatMap { NodeLoad(headerValue: $0) })
     }
 
     private func callID(of node: String, at index: Int) -> String { "ping-\(node)@\(masters[index].identity)" }
 
-    private mutating func answerPing(_ index: Int, _ request: Message, from: Endpoint) {
-        let notice = NodeNotice(
-            node: masters[index].identity.name, incarnation: masters[index].identity.incarnation)
-        let bytes = MessageWriter.response(
-            to: request, status: 200, toTag: "\(masters[index].identity).0", source: from,
-            headers: [(.tandemNode, notice.headerValue)])
-        transmit(bytes, from: Places.master(index), to: from)
-    }
-
     mutating func performMaster(_ index: Int) {
+        for case .send(let bytes, let flow) in masters[index].effects {
+            transmit(bytes, from: Places.master(index), to: flow.remote)
+        }
+        masters[index].effects.removeAll(keepingCapacity: true)
         while !masters[index].actions.isEmpty {
             var actions: [MasterAction] = []
             swap(&actions, &masters[index].actions)
@@ -114,6 +111,8 @@ extension World {
             note("\(name): \(sessions) sessions of \(dead) are to be taken over")
         case .takeoverEnded(let dead, let outcome):
             note("\(name): \(outcome.taken) sessions of \(dead) taken in \(outcome.took), \(outcome.lost) lost")
+            guard let lost = masters[index].losses.removeValue(forKey: dead), outcome.lost < lost else { break }
+            broken(.callsLast, "\(name) closed \(lost) calls of \(dead) as lost and speaks of \(outcome.lost)")
         case .closeLost(let dead, let reason):
             note("\(name) closes what \(dead) left: \(reason)")
             masters[index].closings[dead] = MasterNode.Closing()
@@ -140,6 +139,7 @@ extension World {
     private mutating func ping(_ order: PingOrder, _ index: Int) {
         var order = order
         if settings.fault == .silentLeader { order.takeovers = [] }
+        if let peers = order.peers { toldPeers = peers }
         let target = URI(user: order.node, host: order.to.address.description, port: order.to.port)
         let address = Places.master(index)
         let own = URI(user: Places.masterNames[index], host: address.address.description, port: address.port)
@@ -218,7 +218,8 @@ extension World {
 
     // MARK: What nobody took over
 
-    /// Stands for the master's `SessionCloser`, which awaits its store: list, claim, end as `lost`.
+    /// Stands for the master's `SessionCloser`, which awaits its store: list, claim, end as `lost`, until the list is
+    /// empty or nothing of it could be done.
     private mutating func askSessions(of identity: NodeIdentity, _ index: Int) {
         ask(
             .sessionsOwned(by: identity, limit: 32),
@@ -229,7 +230,9 @@ extension World {
         let (identity, life) = (masters[index].identity, masters[index].process.life)
         switch (purpose, reply) {
         case (.closingList(let dead), .sessionHeads(let heads)):
+            guard !heads.isEmpty else { return endClosing(of: dead, index) }
             masters[index].closings[dead]?.open = heads.count
+            masters[index].closings[dead]?.isComplete = true
             for head in heads {
                 ask(
                     head.ownership.node == identity
@@ -237,17 +240,22 @@ extension World {
                         : .claim(head.id, from: head.ownership, by: identity, ground: .fenced),
                     for: .master(index, life: life, .closingClaim(dead)))
             }
-            if heads.isEmpty { closed(one: false, of: dead, index) }
-        case (.closingList(let dead), _): closed(one: false, of: dead, index)
+        case (.closingList(let dead), _): endClosing(of: dead, index)
         case (.closingClaim(let dead), .claimed(let session)): endAsLost(session, of: dead, index)
         case (.closingClaim(let dead), .sessions(let found)):
             if let session = found.first, session.ownership.node == identity {
                 endAsLost(session, of: dead, index)
             } else {
-                closed(one: false, of: dead, index)
+                closed(of: dead, index)
             }
-        case (.closingEnd(let dead), .done): closed(one: true, of: dead, index)
-        case (.closingClaim(let dead), _), (.closingEnd(let dead), _): closed(one: false, of: dead, index)
+        case (.closingEnd(let dead, let isLost), .done): closed(isLost: isLost, of: dead, index)
+        // Somebody else has it, or it is over.
+        case (.closingClaim(let dead), .notOwner), (.closingClaim(let dead), .alreadyEnded),
+            (.closingClaim(let dead), .notFound):
+            closed(of: dead, index)
+        case (.closingClaim(let dead), _), (.closingEnd(let dead, _), _):
+            masters[index].closings[dead]?.isComplete = false
+            closed(of: dead, index)
         default: break
         }
     }
@@ -258,16 +266,24 @@ extension World {
         let record = session.checkpoint.record.closed(kind, at: at)
         ask(
             .end(record, under: session.ownership),
-            for: .master(index, life: masters[index].process.life, .closingEnd(dead)))
+            for: .master(index, life: masters[index].process.life, .closingEnd(dead, isLost: kind == .lost)))
     }
 
-    private mutating func closed(one: Bool, of dead: NodeIdentity, _ index: Int) {
+    private mutating func closed(isLost: Bool = false, of dead: NodeIdentity, _ index: Int) {
         guard var closing = masters[index].closings[dead] else { return }
         closing.open -= 1
-        if one { closing.lost += 1 }
+        if isLost { closing.lost += 1 }
         masters[index].closings[dead] = closing
         guard closing.open <= 0 else { return }
-        masters[index].closings[dead] = nil
+        if closing.isComplete { askSessions(of: dead, index) } else { endClosing(of: dead, index) }
+    }
+
+    private mutating func endClosing(of dead: NodeIdentity, _ index: Int) {
+        guard let closing = masters[index].closings.removeValue(forKey: dead) else { return }
+        if closing.lost > 0 {
+            masters[index].losses[dead, default: 0] += closing.lost
+            note("\(Places.masterNames[index]) raises an alarm: \(closing.lost) calls of \(dead) are lost")
+        }
         tellMaster(index, .closed(dead, lost: closing.lost))
     }
 }

@@ -125,12 +125,20 @@ extension World {
     }
 
     mutating func keyPressed(_ key: Character, _ from: Endpoint, _ to: Endpoint) {
-        guard case .center(let index)? = Places.node(at: to), !cuts.blocks(.callers, .center(index)),
-            let handle = centers[index].callOfPort[to.port], let digit = Digit(key),
+        guard case .center(let index)? = Places.node(at: to) else { return }
+        guard !cuts.blocks(.callers, .center(index)) else { return keyLost(from) }
+        guard let handle = centers[index].callOfPort[to.port], let digit = Digit(key),
             centers[index].streams[handle]?.agreement?.remoteRTP == from
         else { return }
         if settings.fault == .leakPIN { leak(index) }
         tellCenter(index, .media(handle, .digit(digit)))
+    }
+
+    private mutating func keyLost(_ from: Endpoint) {
+        guard let phone = phoneIndex(from), let call = phones[phone].calls.last(where: { $0.rtp == from }) else {
+            return
+        }
+        calls[call.number].keyLostAt = now
     }
 
     /// The fault: what was keyed in gets into a timeline.

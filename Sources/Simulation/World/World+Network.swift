@@ -5,7 +5,7 @@ import SIP
 /// Datagrams on their way.
 extension World {
     mutating func transmit(_ sent: [UInt8], from: Endpoint, to: Endpoint) {
-        let bytes = settings.fault == .staleOrigin ? Self.withOldOrigin(sent) : sent
+        let bytes = mistaken(sent)
         let call = Self.callNumber(in: bytes)
         report.datagrams += 1
         let (source, target) = (Places.node(at: from), Places.node(at: to))
@@ -38,6 +38,21 @@ extension World {
         return cuts.blocks(from, to)
     }
 
+    /// Faults by which nodes say something else than they mean to.
+    private func mistaken(_ bytes: [UInt8]) -> [UInt8] {
+        switch settings.fault {
+        case .staleOrigin: Self.withOldOrigin(bytes)
+        case .noRetryAfter: Self.withoutRetryAfter(bytes)
+        default: bytes
+        }
+    }
+
+    private static func withoutRetryAfter(_ bytes: [UInt8]) -> [UInt8] {
+        guard bytes.starts(with: Array("SIP/2.0 503 ".utf8)) else { return bytes }
+        let lines = String(decoding: bytes, as: UTF8.self).components(separatedBy: "\r\n")
+        return Array(lines.filter { !$0.hasPrefix("Retry-After") }.joined(separator: "\r\n").utf8)
+    }
+
     /// The fault: the description in a re-INVITE has the version of the one before.
     private static func withOldOrigin(_ bytes: [UInt8]) -> [UInt8] {
         let text = String(decoding: bytes, as: UTF8.self)
@@ -67,6 +82,7 @@ extension World {
 
     mutating func deliver(_ datagram: Datagram) {
         let flow = Flow(transport: .udp, remote: datagram.from)
+        if Places.node(at: datagram.from) == nil, receiveGarbage(datagram, flow) { return }
         switch datagram.toNode {
         case .access(let index):
             guard accessNodes[index].process.isRunning else { return nobodyListens(datagram, .access(index)) }

@@ -39,7 +39,9 @@ extension World {
         case .access(let index):
             accessNodes[index].actions = []
             breakPromises(through: index)
-        case .master(let index): masters[index].actions = []
+        case .master(let index):
+            masters[index].actions = []
+            masters[index].effects = []
         case .store, .callers: break
         }
         rearm(node)
@@ -125,7 +127,7 @@ extension World {
             let deadline = accessNodes[index].process.isRunning ? accessNodes[index].nextDeadline() : nil
             accessNodes[index].alarm.set(node, deadline, now: now, in: &events)
         case .master(let index):
-            let deadline = masters[index].process.isRunning ? masters[index].core.nextDeadline() : nil
+            let deadline = masters[index].process.isRunning ? masters[index].nextDeadline() : nil
             masters[index].alarm.set(node, deadline, now: now, in: &events)
         case .center(let index):
             let deadline = centers[index].core?.nextDeadline()

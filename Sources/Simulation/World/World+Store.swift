@@ -77,6 +77,10 @@ extension World {
         var reply = store.perform(mistaken(request), at: storeTime)
         if settings.fault == .doubleClaim { reply = givenToAll(request, reply) }
         if settings.fault == .staleWrites { reply = believed(request, reply) }
+        if settings.fault == .youngestFirst { reply = turnedRound(reply) }
+        if settings.fault == .idleStandby, case .lease(let lease) = reply, onlyLeader == nil {
+            onlyLeader = lease.term.holder.name
+        }
         if settings.fault == .doublePost { postAgain(request, reply) }
         if let broken = sessions.carriedOut(request, reply, at: now) {
             self.broken(broken.0, broken.1, call: call(of: request))
@@ -85,6 +89,7 @@ extension World {
         case (.end(let record, let ownership), .done): ended(record, ownership)
         case (.bank(let bank), _): if case .transfer = bank.request.action { watch(bank, reply) }
         case (.fence(let identity, _), .done):
+            if heirsTold[identity] == nil { heirsTold[identity] = toldPeers }
             // Whoever is fenced cannot keep what it promised.
             for call in calls.indices where calls[call].isOpen {
                 for (index, promised) in calls[call].promises where promised == identity {
@@ -106,6 +111,11 @@ extension World {
             return .identity
         case (.noFencing, .claim(let session, let from, let by, .fenced)):
             return .claim(session, from: from, by: by, ground: .handover)
+        case (.idleStandby, .acquireLease(_, let holder, _)) where !mayLead(holder): return .identity
+        case (.oneTakeover, .claim(let session, let from, let by, .fenced))
+        where from.epoch > 1 && Places.centerNames.contains(by.name):
+            // Nobody is the owner in that epoch.
+            return .claim(session, from: Ownership(node: from.node, epoch: from.epoch + 100), by: by, ground: .fenced)
         case (.staleCheckpoint, .checkpoint(var write)):
             write.checkpoint.menu = nil
             return .checkpoint(write)
@@ -118,6 +128,20 @@ extension World {
             return .bank(bank)
         default: return request
         }
+    }
+
+    /// The fault: who led first leads for ever, or nobody does.
+    private func mayLead(_ holder: NodeIdentity) -> Bool { onlyLeader.map { $0 == holder.name } ?? true }
+
+    /// The fault: the youngest calls look like the oldest.
+    private func turnedRound(_ reply: StoreReply) -> StoreReply {
+        guard case .sessionHeads(let heads) = reply else { return reply }
+        return .sessionHeads(
+            heads.map { head in
+                var head = head
+                head.started = WallTime(milliseconds: -head.started.milliseconds)
+                return head
+            })
     }
 
     /// The fault: whoever claims a session gets it, and nobody is told that it is taken.

@@ -40,6 +40,14 @@ struct World {
     var disasterKinds: [Disaster.Kind]
     /// The next caller who confirms a transfer loses the center.
     var awaitsTransfer = false
+    /// How far any node's clock was off at any time.
+    var clockSpread: ClosedRange<Duration> = .zero ... .zero
+    /// Who lives and takes over, as a leader told the centers last.
+    var toldPeers = PeerList()
+    /// The same as each dead incarnation was fenced: who had to share its calls.
+    var heirsTold: [NodeIdentity: PeerList] = [:]
+    /// The fault: the only master that may lead.
+    var onlyLeader: String?
     /// Errands and new calls end; disasters are over.
     var isClosing = false
     let parser = MessageParser()
@@ -65,6 +73,18 @@ struct World {
         disasterKinds = Disaster.Kind.drawn(for: settings, using: &random)
         troubles = TroubleLog()
         self.random = random
+        if let limit = settings.callLimit ?? Self.narrowLimit(settings) {
+            for index in centers.indices { centers[index].callLimit = limit }
+        }
+    }
+
+    /// In some runs the centers have room for nearly all callers as long as all of them live, in some not even then.
+    private static func narrowLimit(_ settings: SimulationSettings) -> Int? {
+        // Of its own, so that the other draws are the same with and without it.
+        var random = SeededRandom(seed: settings.seed &* 0x9E37_79B9_7F4A_7C15 &+ 1)
+        let isNarrow = settings.mayBeNarrow && Int.random(in: 0..<4, using: &random) == 0
+        guard isNarrow || settings.fault?.needsNarrowCenters == true else { return nil }
+        return max(2, settings.phones * Int.random(in: 20...40, using: &random) / 100)
     }
 
     /// The time as a node's own clocks show it.
