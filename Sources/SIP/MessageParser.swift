@@ -52,6 +52,26 @@ public final class MessageParser {
         return try result.get()
     }
 
+    /// Why a stream's bytes are no message (`StreamFramer.Event.broken`), with what its head holds for an answer.
+    public func refusal(of head: [UInt8], _ failure: StreamFramer.Failure) -> SIPParseError {
+        func refused(_ problem: SIPParseError.Problem) -> SIPParseError {
+            SIPParseError(problem, request: head.withUnsafeBytes { RejectedRequest(salvaging: $0) })
+        }
+        let problem: SIPParseError.Problem
+        switch failure {
+        case .headTooLong, .messageTooLong: return refused(.tooLarge)
+        case .missingContentLength: problem = .missing(.contentLength)
+        case .badContentLength: problem = .malformed(.contentLength)
+        }
+        do throws(SIPParseError) {
+            _ = try parse(head, transport: .tcp)
+            return refused(problem)
+        } catch {
+            // Something else may be wrong besides, such as its version.
+            return error
+        }
+    }
+
     /// RFC 3261 §7.5: line ends before the start line are ignored. Alone they, and NULs, only keep a path open.
     private func parseAfterPadding(_ bytes: [UInt8], transport: Transport) throws(SIPParseError) -> Message {
         guard let start = bytes.firstIndex(where: { $0 != 13 && $0 != 10 && $0 != 0 }) else {

@@ -41,6 +41,12 @@ public struct SIPParseError: Error, Hashable, Sendable {
         self.problem = problem
         self.request = request
     }
+
+    /// Where the answer goes (RFC 3261 §18.2.2), by the topmost Via as far as it can be read; else back to the source.
+    public func responseFlow(on flow: Flow) -> Flow {
+        guard let port = request?.sentByPort else { return flow }
+        return flow.responseFlow(rport: .absent, port: port)
+    }
 }
 
 extension SIPParseError.Problem: CustomStringConvertible {
@@ -127,6 +133,28 @@ public struct RejectedRequest: Hashable, Sendable {
         }
         self.bytes = bytes
         self.lines = lines
+    }
+
+    /// The port of the topmost Via's sent-by, 0 for none; nil where it asks for answers to the source (RFC 3581), or
+    /// cannot be read.
+    var sentByPort: UInt16? {
+        guard let top = lines.first(where: { $0.kind == .via }) else { return nil }
+        return bytes.withUnsafeBytes { bytes in
+            let via = HeaderSyntax.firstElement(of: top.value, in: bytes)
+            var parameters = HeaderSyntax.parameters(of: via, in: bytes)
+            let sentBy = HeaderSyntax.trim(via.lowerBound..<parameters.rest.lowerBound, in: bytes)
+            while let parameter = parameters.next() {
+                if HeaderSyntax.equals(bytes, parameter.name, "rport") { return nil }
+            }
+            // "SIP/2.0/UDP host:port"; an IPv6 address is in brackets.
+            let behind = (bytes[sentBy].lastIndex(of: 93) ?? sentBy.lowerBound)..<sentBy.upperBound
+            guard let colon = bytes[behind].firstIndex(of: 58) else { return 0 }
+            let digits = HeaderSyntax.trim(colon + 1..<sentBy.upperBound, in: bytes)
+            guard !digits.isEmpty, HeaderSyntax.numberEnd(in: digits, of: bytes) == digits.upperBound else {
+                return nil
+            }
+            return UInt16(String(decoding: bytes[digits], as: UTF8.self))
+        }
     }
 
     /// A request line of any version whose method is not ACK, which is never answered (§17.2.1).

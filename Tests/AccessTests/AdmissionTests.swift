@@ -53,6 +53,45 @@ import Testing
         #expect(stage.news() == ["100 → other", "INVITE → center-a"])
     }
 
+    /// Not only calls take room: every request that begins a transaction does.
+    @Test(arguments: ["OPTIONS", "REGISTER", "MESSAGE", "BYE"])
+    func floodOfOtherRequestsLeavesRoomForCalls(_ method: String) throws {
+        var stage = try AccessStage {
+            $0.rate = RateLimit(perSecond: 1, burst: 5)
+            $0.transactionLimit = 100
+        }
+        for index in 0..<500 {
+            stage.receive(try Known.request(method, branch: "z9hG4bK\(index)", callID: "c\(index)"))
+        }
+        #expect(stage.news().last == "503 → caller")
+        #expect(stage.core.report.transactions < 75, "a quarter, the burst, and what was forwarded of it")
+        #expect(stage.core.report.counters.refused[RefusalReason.rate.rawValue] > 400)
+        // A call that is up can be ended, masters are answered, and others call.
+        stage.receive(try Known.request("BYE", branch: "z9hG4bKb", toTag: Known.tagA, cseq: 2))
+        #expect(stage.news() == ["BYE → center-a"])
+        stage.receive(try Known.ping(NodeNotice(node: "access-1")), from: .centerB)
+        #expect(stage.news() == ["200 → center-b"])
+        stage.receive(try Known.request("INVITE", from: .otherCaller, branch: "z9hG4bKo"), from: .otherCaller)
+        #expect(stage.news() == ["100 → other", "INVITE → center-a"])
+    }
+
+    /// One rule at every node: a response counts under the method that it answers.
+    @Test func responsesAreCountedByTheirMethod() throws {
+        var stage = try AccessStage()
+        stage.receive(try Known.request("INVITE"))
+        try stage.answer(180, from: .centerA)
+        try stage.answer(200, from: .centerA)
+        stage.receive(try Known.request("OPTIONS", uri: "sip:10.0.0.1:5060", branch: "z9hG4bKo", callID: "o"))
+        stage.receive(try Known.request("FOO", branch: "z9hG4bKf", callID: "f"))
+        let counters = stage.core.report.counters
+        func counts(_ list: [UInt64]) -> [String: UInt64] {
+            Dictionary(uniqueKeysWithValues: zip(AccessCounters.kinds, list)).filter { $0.value > 0 }
+        }
+        #expect(counts(counters.received) == ["INVITE": 3, "OPTIONS": 1, "other": 1])
+        // The call on to the center, and back 100, 180 and 200.
+        #expect(counts(counters.sent) == ["INVITE": 4, "OPTIONS": 1, "other": 1])
+    }
+
     @Test func fullTableIs503() throws {
         var stage = try AccessStage { $0.transactionLimit = 4 }
         for index in 0..<3 {

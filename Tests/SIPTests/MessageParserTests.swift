@@ -1,5 +1,7 @@
-@testable import SIP
+import Primitives
 import Testing
+
+@testable import SIP
 
 /// Messages for tests, written with plain line ends.
 func wire(_ text: String) -> [UInt8] { Array(text.replacing("\n", with: "\r\n").utf8) }
@@ -134,6 +136,27 @@ struct MessageParserTests {
             var spoiled = bytes
             spoiled.insert(byte, at: place)
             #expect(throws: SIPParseError.self) { try MessageParser().parse(spoiled, transport: .udp) }
+        }
+    }
+
+    /// RFC 3261 §18.2.2, RFC 3581 §4, for what cannot be parsed: its topmost Via says where the answer goes, if it can.
+    @Test(arguments: [
+        ("SIP/2.0/UDP 192.0.2.9:5070;branch=z9hG4bK1", 5070), ("SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1", 5060),
+        ("SIP/2.0/UDP phone.example : 5071 ;branch=z9hG4bK1", 5071), ("SIP/2.0/UDP [2001:db8::9]:5072", 5072),
+        ("SIP/2.0/UDP [2001:db8::9]", 5060), ("SIP/2.0/UDP 192.0.2.9:5070;branch=z9hG4bK1;rport", 40_000),
+        ("SIP/2.0/UDP 192.0.2.9:70000", 40_000), ("SIP/2.0/UDP 192.0.2.9:", 40_000), ("nonsense:x", 40_000),
+        ("SIP/2.0/UDP 192.0.2.9:5070, SIP/2.0/UDP 192.0.2.8:5090", 5070),
+    ])
+    func answerToWhatCannotBeParsedGoesWhereItsViaSays(_ via: String, _ port: UInt16) throws {
+        let text = "OPTIONS sip:a@b SIP/2.0\nVia: \(via)\nFrom: x\nTo: y\nCall-ID: c\nCSeq: x OPTIONS\n\n"
+        let flow = Flow(transport: .udp, remote: Endpoint(.v4(0xC000_0209), port: 40_000))
+        do {
+            _ = try parse(text)
+            Issue.record("parsed")
+        } catch {
+            #expect(error.responseFlow(on: flow).remote == Endpoint(flow.remote.address, port: port))
+            let connection = Flow(transport: .tcp, remote: flow.remote, connection: 3)
+            #expect(error.responseFlow(on: connection) == connection)
         }
     }
 }

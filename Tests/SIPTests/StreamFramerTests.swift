@@ -90,4 +90,44 @@ struct StreamFramerTests {
         }
         #expect(events.count == 1)
     }
+
+    /// What cannot be framed is answered, as far as its head came (§18.3): 513 where the peer sent too much.
+    @Test(arguments: [
+        ("Content-Length: 70000", 513, "Message Too Large"),
+        ("X-Long: \(String(repeating: "x", count: 40_000))", 513, nil),
+        ("X: y", 400, "Missing Content-Length"), ("Content-Length: x", 400, "Malformed Content-Length"),
+    ])
+    func lostFramingIsAnswered(_ line: String, _ status: Int, _ phrase: String?) throws {
+        let head = """
+            OPTIONS sip:a@192.0.2.1 SIP/2.0
+            Via: SIP/2.0/TCP 192.0.2.2;branch=z9hG4bK1
+            From: <sip:b@192.0.2.2>;tag=b
+            To: <sip:a@192.0.2.1>
+            Call-ID: c
+            CSeq: 1 OPTIONS
+            Max-Forwards: 70
+
+            """
+        var framer = StreamFramer(side: .accepted)
+        framer.feed(wire(head + line + "\n\n"))
+        guard case .broken(let bytes, let failure)? = framer.next() else {
+            Issue.record("framed")
+            return
+        }
+        let error = MessageParser().refusal(of: bytes, failure)
+        #expect(error.status == status)
+        let answer = try #require(MessageWriter.response(to: error, toTag: "t", source: nil))
+        let text = String(decoding: answer, as: UTF8.self)
+        #expect(text.hasPrefix("SIP/2.0 \(status) \(phrase ?? "")"), "\(text)")
+        #expect(text.contains("CSeq: 1 OPTIONS\r\n"))
+    }
+
+    @Test func noiseOnAStreamIsNotAnswered() {
+        let parser = MessageParser()
+        for failure in [StreamFramer.Failure.headTooLong, .messageTooLong, .missingContentLength, .badContentLength] {
+            for bytes in [[], [0, 0, 0, 0], wire("SIP/2.0 200 OK\n\n"), wire("ACK sip:a@b SIP/2.0\n\n")] {
+                #expect(parser.refusal(of: bytes, failure).request == nil)
+            }
+        }
+    }
 }

@@ -120,7 +120,7 @@ extension AccessCore {
     private func callerTarget(_ request: Message, _ route: RequestRoute) -> Target {
         for own in route.ownRoutes.reversed() {
             guard let token = own.parameters[parameter: "t"]?.value else { continue }
-            // RFC 5626 §5.3.1: a token that was changed, or whose flow is gone: 430, or 403.
+            // RFC 5626 §5.3: a token that was changed, or is of another group of nodes, leads to no flow.
             guard let flow = tokens.flow(of: token) else {
                 return .refused(430, .flow, phrase: nil)
             }

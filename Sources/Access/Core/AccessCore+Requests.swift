@@ -20,9 +20,9 @@ extension AccessCore {
         if speaksForTheDead(request, flow) { return false }
         isAdmitted = false
         // While there is room a refusal gets a transaction, so that repetitions are matched. In a flood it gets none,
-        // or one source would take the room of all.
-        guard transactions.serverCount > settings.transactionLimit / 4, request.method == .invite,
-            !request.hasToTag
+        // or one source would take the room of all: every request that may begin a transaction for a stranger counts.
+        guard transactions.serverCount > settings.transactionLimit / 4, !request.hasToTag,
+            request.method == .invite || request.method != .ack && !settings.trusts(flow.remote.address)
         else { return true }
         switch limiter.admit(flow.remote.address, now: now) {
         case .admitted:

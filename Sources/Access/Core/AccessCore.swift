@@ -140,7 +140,9 @@ public struct AccessCore: Sendable {
         } else {
             counters.count(.malformed)
             let tag = ownTag(random.hex(16))
-            if let bytes = MessageWriter.response(to: error, toTag: tag, source: flow.remote) { send(bytes, flow) }
+            if let bytes = MessageWriter.response(to: error, toTag: tag, source: flow.remote) {
+                send(bytes, error.responseFlow(on: flow))
+            }
         }
         finish(&actions)
     }

@@ -23,10 +23,8 @@ public enum RefusalReason: Int, Sendable, CaseIterable {
 
 /// What an access node has done since it started. Plain numbers, because they are counted for every message.
 public struct AccessCounters: Sendable {
-    /// Labels of `tandem_sip_messages_total`, in the order of the counts; responses of all methods are one.
-    public static let kinds = [
-        "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "PRACK", "other", "response",
-    ]
+    /// Labels of `tandem_sip_messages_total`, in the order of the counts. Responses count under the method they answer.
+    public static let kinds = ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "PRACK", "other"]
     public private(set) var received = [UInt64](repeating: 0, count: kinds.count)
     public private(set) var sent = [UInt64](repeating: 0, count: kinds.count)
     public private(set) var refused = [UInt64](repeating: 0, count: RefusalReason.allCases.count)
@@ -37,32 +35,14 @@ public struct AccessCounters: Sendable {
 
     public init() {}
 
-    mutating func countReceived(_ message: borrowing Message) {
-        received[message.isRequest ? Self.kind(of: message.method) : Self.response] += 1
-    }
+    mutating func countReceived(_ message: borrowing Message) { received[Self.kind(of: message.method)] += 1 }
 
-    /// By the first letters, so that repetitions, whose message nobody has any more, are counted like the rest.
-    mutating func countSent(_ bytes: [UInt8]) {
-        guard bytes.count > 2 else { return }
-        let kind =
-            switch (bytes[0], bytes[1], bytes[2]) {
-            case (83, 73, 80): Self.response
-            case (73, 78, 86): 0
-            case (65, _, _): 1
-            case (66, _, _): 2
-            case (67, _, _): 3
-            case (79, _, _): 4
-            case (73, 78, 70): 5
-            case (85, _, _): 6
-            case (80, 82, _): 7
-            default: 8
-            }
-        sent[kind] += 1
-    }
+    /// From the bytes, so that repetitions, whose message nobody has any more, are counted like the rest.
+    mutating func countSent(_ bytes: [UInt8]) { sent[SentMethod.of(bytes).map(Self.kind) ?? Self.other] += 1 }
 
     mutating func count(_ reason: RefusalReason) { refused[reason.rawValue] += 1 }
 
-    private static let response = kinds.count - 1
+    private static let other = kinds.count - 1
 
     private static func kind(of method: Method) -> Int {
         switch method {
@@ -74,7 +54,7 @@ public struct AccessCounters: Sendable {
         case .info: 5
         case .update: 6
         case .prack: 7
-        case .register, .subscribe, .notify, .message, .refer, .publish, .other: 8
+        case .register, .subscribe, .notify, .message, .refer, .publish, .other: other
         }
     }
 }

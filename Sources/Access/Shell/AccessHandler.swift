@@ -68,7 +68,8 @@ struct AccessHandler: DatagramHandler {
         switch mail {
         case .event(let event): core.handle(event, now: now, into: &actions)
         case .stream(.message(let bytes, let flow)): receive(bytes, on: flow, now: now)
-        case .stream(.unframeable(let head, _, let flow)): receive(head, on: flow, now: now)
+        case .stream(.unframeable(let head, let failure, let flow)):
+            core.refuse(parser.refusal(of: head, failure), on: flow, now: now, into: &actions)
         case .stream(.closed(let flow, _)): core.handle(.closed(flow), now: now, into: &actions)
         case .stream(.connectFailed(let flow, _)): core.handle(.unreachable(flow), now: now, into: &actions)
         }

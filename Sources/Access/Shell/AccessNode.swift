@@ -96,7 +96,7 @@ public final class AccessNode: RunningNode {
         NodeMetrics(registry).mailboxDepth(loop: "sip") { loop.mailbox.depth }
         let messages = "tandem_sip_messages_total"
         for (index, kind) in AccessCounters.kinds.enumerated() {
-            let help = "SIP requests by method, and responses."
+            let help = "SIP requests and responses, by method of the request."
             registry.count(messages, help: help, labels: [Label("method", kind), Label("direction", "in")]) {
                 published.value.counters.received[index]
             }

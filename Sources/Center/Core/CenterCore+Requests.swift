@@ -119,9 +119,10 @@ extension CenterCore {
         actions.append(.note(.rejected(reason: .malformed)))
         let toTag = "\(settings.identity).\(random.hex(16))"
         guard let bytes = MessageWriter.response(to: error, toTag: toTag, source: flow.remote) else { return }
+        let way = error.responseFlow(on: flow)
         // Not while it may be another's place to speak (TAKEOVER.md, The old owner).
-        guard standing.isUnconfirmed else { return actions.append(.send(bytes, flow)) }
-        if flow.transport.isReliable { held.hold(bytes, flow, now: now.monotonic) }
+        guard standing.isUnconfirmed else { return actions.append(.send(bytes, way)) }
+        if way.transport.isReliable { held.hold(bytes, way, now: now.monotonic) }
     }
 
     // MARK: Responses

@@ -83,8 +83,8 @@ struct CenterHandler: DatagramHandler {
             return receive(at: now, on: flow, into: &outbox) { parser throws(SIPParseError) in
                 try parser.parse(bytes, transport: flow.transport)
             }
-        case .stream(.unframeable(_, _, let flow)):
-            around.metrics.rejected(.malformed)
+        case .stream(.unframeable(let head, let failure, let flow)):
+            core.refuse(parser.refusal(of: head, failure), on: flow, into: &actions)
             core.handle(.unreachable(flow), at: now, into: &actions)
         case .stream(.closed(let flow, _)), .stream(.connectFailed(let flow, _)):
             core.handle(.unreachable(flow), at: now, into: &actions)

@@ -107,7 +107,8 @@ struct MasterHandler: DatagramHandler {
             return serve(on: flow, now: now, into: &outbox) { parser throws(SIPParseError) in
                 try parser.parse(bytes, transport: flow.transport)
             }
-        case .stream(.unframeable): around.metrics.rejected(.malformed)
+        case .stream(.unframeable(let head, let failure, let flow)):
+            redirects.refuse(parser.refusal(of: head, failure), on: flow, into: &effects)
         case .stream(.closed(let flow, _)), .stream(.connectFailed(let flow, _)):
             redirects.transportFailed(to: flow, now: now, core: &core, into: &effects)
         case .order(let order):
@@ -165,7 +166,7 @@ struct MasterHandler: DatagramHandler {
             } else {
                 around.streams.send(bytes, to: flow)
             }
-            around.metrics.answered()
+            around.metrics.sent(bytes)
         case .received(let method): around.metrics.received(method)
         case .rejected(let reason): around.metrics.rejected(reason)
         }

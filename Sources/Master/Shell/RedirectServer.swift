@@ -54,7 +54,7 @@ public struct RedirectServer: Sendable {
         guard error.problem != .keepAlive else { return }
         effects.append(.rejected(.malformed))
         guard let bytes = MessageWriter.response(to: error, toTag: newTag(), source: flow.remote) else { return }
-        effects.append(.send(bytes, flow))
+        effects.append(.send(bytes, error.responseFlow(on: flow)))
     }
 
     private mutating func perform(now: MonotonicTime, core: inout MasterCore, into effects: inout [Effect]) {

@@ -27,6 +27,20 @@ import Testing
         }
     }
 
+    /// As at every node: a response counts under the method that it answers.
+    @Test func pingsAndTheirAnswersCountAsOPTIONS() async throws {
+        try await MasterFixture.run { fixture in
+            let lines = fixture.registry.render().split(separator: "\n").filter {
+                $0.contains("tandem_sip_messages_total{")
+            }
+            for direction in ["in", "out"] {
+                let line = lines.first { $0.contains("direction=\"\(direction)\",method=\"OPTIONS\"") }
+                #expect(line?.hasSuffix(" 0") == false, "\(lines)")
+            }
+            #expect(!lines.contains { $0.contains("\"response\"") })
+        }
+    }
+
     /// A ping is one datagram: each has a branch of its own, so none is a repetition.
     @Test func pingsAreNeverRepeated() async throws {
         try await MasterFixture.run { fixture in
