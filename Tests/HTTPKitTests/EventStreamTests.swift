@@ -5,7 +5,7 @@ import NetworkIO
 
 @testable import HTTPKit
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct EventStreamTests {
     @Test func eventsArriveAsTheyAreMade() async throws {
         let (stream, source) = AsyncStream<ServerSentEvent>.makeStream()
@@ -109,7 +109,7 @@ struct EventStreamTests {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct PublishedTests {
     @Test func knownVersionWaitsForTheNext() async {
         let published = Published("a")

@@ -6,7 +6,7 @@ import NetworkIO
 import Primitives
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct HTTPClientTests {
     /// A server that sends these bytes to whoever connects, and then closes or not.
     private func server(_ bytes: String, closes: Bool) async throws -> (any Channel, Endpoint) {

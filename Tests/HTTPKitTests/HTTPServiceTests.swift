@@ -4,7 +4,7 @@ import NetworkIO
 import Primitives
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct HTTPServiceTests {
     @Test func healthIs200WhileItCanServeAnd503Otherwise() async throws {
         let report = HealthReport(

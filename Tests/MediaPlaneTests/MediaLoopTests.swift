@@ -8,7 +8,7 @@ import Testing
 @testable import MediaPlane
 
 /// The loop on its own thread.
-@Suite(.timeLimit(.minutes(1))) struct MediaLoopTests {
+@Suite(.timeLimit(.minutes(10))) struct MediaLoopTests {
     @Test func aStreamOnItsThreadPlaysAndTells() async throws {
         let (events, tell) = AsyncStream.makeStream(of: (StreamID, MediaEvent).self)
         let pool = PortPool(address: loopback, first: 32_500, last: 32_503)

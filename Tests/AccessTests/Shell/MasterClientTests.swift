@@ -8,7 +8,7 @@ import Testing
 
 @testable import Access
 
-@Suite(.timeLimit(.minutes(1))) struct MasterClientTests {
+@Suite(.timeLimit(.minutes(10))) struct MasterClientTests {
     private let log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     /// A master that has a table, and keeps what it is asked and told.
