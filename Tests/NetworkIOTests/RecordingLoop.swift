@@ -143,8 +143,8 @@ extension Endpoint {
     static let loopback6 = Endpoint(.v6(0, 1), port: 0)
 }
 
-/// A port of 127.0.0.1 where nobody listens.
-func closedPort() throws -> Endpoint { try DatagramSocket(.loopback).local }
+/// A port where nobody listens, at an address of its own: no other test is given it meanwhile.
+func closedPort() throws -> Endpoint { try DatagramSocket(Endpoint(.v4(0x7F00_4D02), port: 0)).local }
 
 /// Holds a thread until it is opened.
 final class Gate: Sendable {
