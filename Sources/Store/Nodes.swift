@@ -81,16 +81,16 @@ public struct NodeRow: Sendable, Hashable {
         self.administrative = administrative
     }
 
-    /// The newest checkpoint format that every living center can read, which is the one to write; nil where they have
-    /// none in common. Fenced nodes do not count, nor those whose last heartbeat is before `heardSince`: a center that
-    /// was taken away for good would hold all others to its format.
+    /// The newest checkpoint format that every living node of the store can read, which is the one to write; nil where
+    /// they have none in common. Masters count as well: they write the records of calls that nobody took. Fenced nodes
+    /// do not count, nor those whose last heartbeat is before `heardSince`: a node that was taken away for good would
+    /// hold all others to its format.
     public static func commonCheckpointVersion(
         of nodes: [NodeRow], heardSince: WallTime = WallTime(milliseconds: .min)
     ) -> Int? {
         var lowest = Int.min
         var highest = Checkpoint.currentVersion
-        for node in nodes
-        where !node.isFenced && node.registration.role == .center && node.lastHeartbeat >= heardSince {
+        for node in nodes where !node.isFenced && node.lastHeartbeat >= heardSince {
             lowest = max(lowest, node.registration.checkpointVersions.lowerBound)
             highest = min(highest, node.registration.checkpointVersions.upperBound)
         }

@@ -24,6 +24,22 @@ import Testing
         #expect(b.callCount + c.callCount == 20)
     }
 
+    /// Which checkpoint format the others read is asked once for each list of peers, and again where the store was away.
+    @Test func formatsOfTheOthersAreAskedForUntilTheyAreKnown() throws {
+        let cluster = try Cluster(["a", "b"])
+        let a = try cluster["a"]
+        func questions() -> Int { a.requests.count { if case .nodes = $0 { true } else { false } } }
+        a.storeMode = .away
+        try cluster.ping("a", peers: ["a", "b"])
+        #expect(questions() == 1)
+        a.storeMode = .answers
+        a.replies = { if case .nodes = $0 { .nodes([]) } else { nil } }
+        try cluster.ping("a", peers: ["a", "b"])
+        #expect(questions() == 2)
+        try cluster.ping("a", peers: ["a", "b"])
+        #expect(questions() == 2)
+    }
+
     /// Its list was read before the other claimed: the store says no, and nothing is sent.
     @Test func claimThatComesTooLateIsLetGo() throws {
         let cluster = try Cluster(["a", "b", "c"])

@@ -141,6 +141,7 @@ import Testing
         #expect(NodeRow.commonCheckpointVersion(of: [try row(0...0)]) == 0)
         #expect(NodeRow.commonCheckpointVersion(of: [try row(0...0, fenced: true)]) == Checkpoint.currentVersion)
         #expect(NodeRow.commonCheckpointVersion(of: [try row(2...3)]) == nil)
+        #expect(NodeRow.commonCheckpointVersion(of: [try row(0...0, role: .master)]) == 0, "it writes records of them")
         let gone = try row(0...0)
         #expect(NodeRow.commonCheckpointVersion(of: [gone], heardSince: Given.start) == 0)
         #expect(

@@ -46,9 +46,17 @@ extension CenterCore {
 
     /// Who lives decides which checkpoint format all can read.
     private mutating func take(_ list: PeerList) {
-        guard list != peers else { return }
+        guard list != peers else {
+            if formatsAreDue { askFormats() }
+            return
+        }
         formerPeers.learn(from: peers, to: list, now: now.monotonic)
         peers = list
+        askFormats()
+    }
+
+    private mutating func askFormats() {
+        formatsAreDue = false
         actions.append(.store(.nodes, .formats))
     }
 
@@ -101,9 +109,13 @@ extension CenterCore {
 
     // MARK: Formats
 
-    /// Nodes write the newest checkpoint format that every living center reads (TAKEOVER.md, Checkpoints).
+    /// Nodes write the newest checkpoint format that every living node reads (TAKEOVER.md, Checkpoints). A store that is
+    /// away is asked again with the next ping.
     mutating func learnFormats(_ reply: StoreReply) {
-        guard case .nodes(let rows) = reply else { return }
+        guard case .nodes(let rows) = reply else {
+            formatsAreDue = true
+            return
+        }
         let heardSince = WallTime(milliseconds: now.wall.milliseconds - 120_000)
         if let version = NodeRow.commonCheckpointVersion(of: rows, heardSince: heardSince) {
             checkpointVersion = version

@@ -46,6 +46,8 @@ public struct CenterCore: Sendable {
     var incoming: [SessionID: IncomingHandover] = [:]
     /// The format that all living centers read; the oldest that this one knows, until the store says who lives.
     var checkpointVersion = Checkpoint.readableVersions.lowerBound
+    /// The store could not say which formats the others read.
+    var formatsAreDue = false
     /// The others hold this incarnation for dead, and the new one is not there yet.
     private(set) var isFenced = false
     /// Whether it may speak at all, and what waits until it may.

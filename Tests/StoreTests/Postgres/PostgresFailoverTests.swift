@@ -79,6 +79,7 @@
                 let reply = await store.submit(request)
                 guard let kind = reply.trouble?.kind, kind != .closed else { return reply }
                 // While nobody answers, questions are refused at once: whoever asks on and on takes the machine's time.
+                // The suite's time limit is the deadline.
                 try? await Task.sleep(for: .milliseconds(5))
             }
         }
