@@ -60,6 +60,7 @@ public struct LeaderLease: Sendable {
     public let identity: NodeIdentity
     public let timings: Timings
     public private(set) var standing = Standing.standby(leader: nil)
+    private let began: MonotonicTime
     private var number: UInt64 = 0
     private var askedAt: MonotonicTime?
     private var nextAsk: MonotonicTime
@@ -68,6 +69,7 @@ public struct LeaderLease: Sendable {
     public init(identity: NodeIdentity, timings: Timings = Timings(), now: MonotonicTime) {
         self.identity = identity
         self.timings = timings
+        began = now
         nextAsk = now
     }
 
@@ -101,8 +103,7 @@ public struct LeaderLease: Sendable {
         case .held(let holder, let epoch, let remaining):
             guard holder == identity else {
                 heldUntil = nil
-                // A leader that died is followed the moment its lease is over.
-                if let remaining { nextAsk = min(nextAsk, now + max(.zero, remaining) + Self.afterItsEnd) }
+                if let remaining { follow(after: now + max(.zero, remaining), now: now) }
                 return change(.standby(leader: holder), into: &actions)
             }
             let until = asked + timings.length
@@ -110,6 +111,16 @@ public struct LeaderLease: Sendable {
             guard now < until else { return }
             heldUntil = until
             change(.leading(epoch: epoch), into: &actions)
+        }
+    }
+
+    /// A leader that died is followed the moment its lease is over; by one who watched, if there is one. Who has just
+    /// begun, as the dead leader does that is started again, knows nobody who died with it, and goes second.
+    private mutating func follow(after end: MonotonicTime, now: MonotonicTime) {
+        if now - began >= timings.length * 2 {
+            nextAsk = min(nextAsk, end + Self.afterItsEnd)
+        } else if nextAsk >= end {
+            nextAsk = max(nextAsk, end + timings.renewal)
         }
     }
 

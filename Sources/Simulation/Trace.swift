@@ -14,6 +14,16 @@ struct Trace {
     private struct Ring {
         var events: [(MonotonicTime, Event)] = []
         var next = 0
+
+        /// Of its own, not the trace's: the trace's would copy all rings each time.
+        mutating func append(_ event: Event, at now: MonotonicTime, limit: Int) {
+            if events.count < limit {
+                events.append((now, event))
+            } else {
+                events[next] = (now, event)
+                next = (next + 1) % limit
+            }
+        }
     }
 
     private let length: Int
@@ -60,22 +70,13 @@ struct Trace {
 
     private mutating func keep(_ event: Event, call: Int?, at now: MonotonicTime) {
         if printsAll { FileHandle.standardError.write(Data((Self.line(now, event, call: call) + "\n").utf8)) }
-        guard let call else { return append(event, to: &system, at: now) }
+        guard let call else { return system.append(event, at: now, limit: length) }
         if calls[call] == nil {
             order.append(call)
             // Calls that are long over are of no interest any more.
             if order.count > 512 { calls[order.removeFirst()] = nil }
         }
-        append(event, to: &calls[call, default: Ring()], at: now)
-    }
-
-    private func append(_ event: Event, to ring: inout Ring, at now: MonotonicTime) {
-        if ring.events.count < length {
-            ring.events.append((now, event))
-        } else {
-            ring.events[ring.next] = (now, event)
-            ring.next = (ring.next + 1) % length
-        }
+        calls[call, default: Ring()].append(event, at: now, limit: length)
     }
 
     /// The last events of a call and of the system, in order.

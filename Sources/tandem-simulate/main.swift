@@ -114,6 +114,8 @@ final class Outcome: Sendable {
             state.hasFailed = true
             guard keepsGoing else { return }
             print("seed \(seed): \(violation.invariant.rawValue) at \(violation.at): \(violation.detail)")
+            // Long runs are read while they go on.
+            fflush(nil)
         }
     }
 

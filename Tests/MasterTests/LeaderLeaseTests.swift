@@ -99,12 +99,27 @@ import Testing
     /// A standby that only asked every quarter of a second would lead that much later.
     @Test func aStandbyAsksTheMomentTheLeadersLeaseIsOver() {
         var lease = LeaderLease(identity: me, now: .zero)
+        _ = fired(&lease, at: .ms(2_000))
+        _ = answered(&lease, .held(by: other, epoch: 9, remaining: .milliseconds(900)), 1, at: .ms(2_001))
+        #expect(lease.nextDeadline == .ms(2_250))
+        _ = fired(&lease, at: .ms(2_250))
+        _ = answered(&lease, .held(by: other, epoch: 9, remaining: .milliseconds(100)), 2, at: .ms(2_251))
+        #expect(lease.nextDeadline == .ms(2_356))
+        #expect(fired(&lease, at: .ms(2_356)) == [.ask(number: 3)])
+    }
+
+    /// It may be the dead leader itself, started again; of a center that died with it only the other master knows.
+    @Test func whoHasJustBegunLetsAnotherFollowTheDeadLeader() {
+        var lease = LeaderLease(identity: me, now: .zero)
         _ = fired(&lease, at: .zero)
-        _ = answered(&lease, .held(by: other, epoch: 9, remaining: .milliseconds(900)), 1, at: .ms(1))
+        _ = answered(&lease, .held(by: other, epoch: 9, remaining: .milliseconds(300)), 1, at: .ms(1))
         #expect(lease.nextDeadline == .ms(250))
         _ = fired(&lease, at: .ms(250))
-        _ = answered(&lease, .held(by: other, epoch: 9, remaining: .milliseconds(100)), 2, at: .ms(251))
-        #expect(lease.nextDeadline == .ms(356))
-        #expect(fired(&lease, at: .ms(356)) == [.ask(number: 3)])
+        _ = answered(&lease, .held(by: other, epoch: 9, remaining: .milliseconds(50)), 2, at: .ms(251))
+        #expect(lease.nextDeadline == .ms(551))
+        // Nobody else was there.
+        _ = fired(&lease, at: .ms(551))
+        let won = answered(&lease, .held(by: me, epoch: 10, remaining: .seconds(1)), 3, at: .ms(552))
+        #expect(won == [.changed(.leading(epoch: 10))])
     }
 }

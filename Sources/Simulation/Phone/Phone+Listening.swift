@@ -73,7 +73,7 @@ extension Phone {
         guard calls[at].isAnswered, !calls[at].sources.contains(source) else { return }
         tell(
             .strangeSource(
-                "audio came from \(source), signalled was \(calls[at].remoteRTP?.description ?? "none")"), at)
+                source, "audio came from \(source), signalled was \(calls[at].remoteRTP?.description ?? "none")"), at)
     }
 
     private mutating func listen(_ names: [String], _ language: String, _ at: Int) {

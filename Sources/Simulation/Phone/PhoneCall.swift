@@ -137,7 +137,7 @@ enum PhoneNews {
     /// A read-back of an order that was settled, or never given.
     case oldReadBack
     /// From an address that was not signalled.
-    case strangeSource(String)
+    case strangeSource(Endpoint, String)
     case unexpected(String)
     /// The center broke a rule of RFC 3261 or RFC 3264 that the caller's phone relies on.
     case brokenRule(String)

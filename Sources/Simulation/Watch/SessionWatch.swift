@@ -45,6 +45,7 @@ struct SessionWatch {
     func owner(of session: SessionID) -> Ownership? { owners[session] }
     /// The process of that incarnation was killed.
     mutating func died(_ identity: NodeIdentity) { gone.insert(identity) }
+    func wasKilled(_ identity: NodeIdentity) -> Bool { gone.contains(identity) }
     func isDead(_ identity: NodeIdentity) -> Bool { dead[identity] != nil || gone.contains(identity) }
 
     /// A node is about to ask.

@@ -122,6 +122,8 @@ struct CenterNode {
     var mediaStoodStillUntil = MonotonicTime.zero
     /// Others may have fenced it meanwhile, and nobody has said yet that they did not.
     var isInDoubt = false
+    /// The incarnation that asks for its successor.
+    var dying: NodeIdentity?
     /// Calls that it takes at most.
     var callLimit = 2_000
     private var isFull = false

@@ -106,6 +106,10 @@ extension World {
             for action in actions { perform(action, index) }
         }
         rearm(.center(index))
+        // The answer comes as an event of its own, after all that the old incarnation still did.
+        guard let dead = centers[index].dying else { return }
+        centers[index].dying = nil
+        renew(index, dead: dead)
     }
 
     private mutating func perform(_ action: CenterAction, _ index: Int) {
@@ -121,7 +125,7 @@ extension World {
         case .bank(let handle, let call, let operation, let write):
             let request = LedgerRequest(operation, key: MoneyWatch.key)
             ask(.bank(BankRequest(request, under: write)), for: .bank(index, life: life, handle, call))
-        case .renewIdentity(let dead): renew(index, dead: dead)
+        case .renewIdentity(let dead): centers[index].dying = dead
         case .mute(let isMuted, let asOf):
             // What was said before the media loop's own standstill is void.
             guard isMuted || asOf >= centers[index].mediaStoodStillUntil else { break }

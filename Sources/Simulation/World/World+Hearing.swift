@@ -122,11 +122,18 @@ extension World {
         }
         guard expectation.isHeardAgain else { return }
         calls[call].hearing.expectation?.question = nil
-        guard let question = expectation.question else { return }
+        guard let question = expectation.question, !mayHaveGoneOn(call, expectation) else { return }
         report.positionsKept += 1
         guard !names.contains(question) else { return }
         broken(
             .samePlace, "was asked \(question) when the center was lost, now hears \(names.prefix(6))", call: call)
+    }
+
+    /// A key that was pressed while the center stood still was heard when it went on, before it knew that it was fenced.
+    private func mayHaveGoneOn(_ call: Int, _ expectation: Hearing.Expectation) -> Bool {
+        let phone = phones[calls[call].phone]
+        guard !sessions.wasKilled(expectation.identity), let at = phone.index(of: call) else { return false }
+        return phone.calls[at].question?.hasReplied ?? false
     }
 
     // MARK: Expectations

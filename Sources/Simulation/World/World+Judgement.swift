@@ -51,9 +51,11 @@ extension World {
             money.deny(transfer, call: call)
             note("hears that nothing was moved", call: call)
         case .toldUnknown: note("hears that it is not known yet", call: call)
-        case .strangeSource(let detail):
-            // A center that access gave up for its silence may speak until access has ended its late answer.
-            if !calls[call].isDisturbed { broken(.rightAudio, detail, call: call) }
+        case .strangeSource(let source, let detail):
+            // A center that access gave up for its silence, or the heir of one that died before its answer got out, may
+            // speak until access has ended its late answer.
+            if calls[call].isDisturbed || !calls[call].hearing.sources.contains(source) { return }
+            broken(.rightAudio, detail, call: call)
         case .oldReadBack:
             // What was settled with a center that the store heard no more is open again at the next one.
             if troubles.any(of: [.store, .cut], from: now + .seconds(-20), to: now) { return }

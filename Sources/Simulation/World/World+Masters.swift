@@ -193,7 +193,9 @@ extension World {
                     index,
                     .leaseReply(
                         number: number,
-                        .held(by: lease.term.holder, epoch: UInt64(clamping: lease.term.epoch))))
+                        .held(
+                            by: lease.term.holder, epoch: UInt64(clamping: lease.term.epoch),
+                            remaining: lease.remaining)))
             } else {
                 tellMaster(index, .leaseReply(number: number, .refused(reason: "away")))
             }
