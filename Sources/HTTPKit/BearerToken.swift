@@ -43,6 +43,13 @@ public struct BearerToken: Sendable, CustomStringConvertible, CustomDebugStringC
             throw TokenFileError(path: path, reason: String(cString: strerror(errno)))
         }
         defer { close(file) }
+        var status = stat()
+        guard fstat(file, &status) == 0 else {
+            throw TokenFileError(path: path, reason: String(cString: strerror(errno)))
+        }
+        guard status.st_mode & 0o077 == 0 else {
+            throw TokenFileError(path: path, reason: "it may be read by others; run: chmod 600 \(path)")
+        }
         var bytes = [UInt8](repeating: 0, count: 1024)
         let count = Glibc.read(file, &bytes, bytes.count)
         let text = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).filter { !$0.isWhitespace }

@@ -18,7 +18,7 @@ public enum NodeProcess {
         public var log: Logger
     }
 
-    /// Starts a role, serves until SIGTERM or SIGINT, drains and returns. A second signal while it drains ends at once.
+    /// Starts a role, serves until SIGTERM or SIGINT, drains and returns. A SIGINT while it drains ends at once.
     public static func run(
         _ common: CommonProfile, role: String, state: StateDirectory,
         start: (Surroundings) async throws(NodeFailure) -> any RunningNode
@@ -70,6 +70,8 @@ public enum NodeProcess {
                 continue
             }
             guard draining == nil else {
+                // Whoever ends the whole system tells all of its nodes, also one that an operator drains already.
+                if signal == SIGTERM { continue }
                 log.notice("ended without waiting for calls")
                 Self.remove(pidFile)
                 exit(0)

@@ -175,7 +175,9 @@ extension CenterProfile.Media {
         let advertise = section.optional(
             "advertise", .address, absent: "`media.address`", "Address in the c= line of our SDP; needed behind NAT.")
         let ports = section.required(
-            "ports", .ports, "FIRST-LAST; each call takes an even port for RTP and the next for RTCP.")
+            "ports", .ports,
+            "FIRST-LAST; each call takes an even port for RTP and the next for RTCP: at least two for each of limits.calls."
+        )
         let nat = section.value(
             "nat", .flag, default: false,
             "Send RTP to wherever the caller's comes from, even if its SDP and its signalling say otherwise.")

@@ -160,7 +160,7 @@ public enum NodeProfile: Hashable, Sendable {
             switch error {
             case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
                 .composer(_, let problem, let mark, _):
-                (mark.line, problem)
+                (mark.line, "broken YAML (\(problem))")
             case .duplicatedKeysInMapping(let keys, let context):
                 (context.mark.line, "a key twice: \(keys.sorted().joined(separator: ", "))")
             default: (0, "\(error)")

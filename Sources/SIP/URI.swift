@@ -127,3 +127,11 @@ public struct CSeq: Hashable, Sendable {
         self.method = method
     }
 }
+
+extension URI {
+    /// Who is called. In a telephone number visual separators say nothing (RFC 3966 §5.1.1).
+    public var calledNumber: String? {
+        guard scheme == .tel else { return user }
+        return user?.filter { !"-.()".contains($0) }
+    }
+}

@@ -1,4 +1,5 @@
 import Foundation
+import Primitives
 
 #if canImport(Glibc)
     import Glibc
@@ -14,8 +15,9 @@ struct Table {
         var text: String
         var colour = Colour.plain
         var alignsRight = false
+        /// What came from outside commands no terminal.
         init(_ text: String, _ colour: Colour = .plain, right: Bool = false) {
-            self.text = text
+            self.text = text.visible
             self.colour = colour
             alignsRight = right
         }

@@ -197,6 +197,33 @@ import Testing
         #expect(bench.requests.isEmpty)
     }
 
+    /// RFC 3966 §5.1.1: "the visual separators … are removed" before numbers are compared.
+    @Test func telephoneNumbersMayHaveVisualSeparators() throws {
+        let bench = try CenterBench()
+        let phone = Phone(bench)
+        let invite = phone.text("INVITE", body: Phone.offer)
+        try phone.send(invite.replacing("INVITE sip:95533@10.0.0.1:5081", with: "INVITE tel:9-55.33"))
+        #expect(bench.responses(200, to: .invite).count == 1)
+    }
+
+    /// Over UDP a `sips:` address would be answered with a promise that is not kept.
+    @Test func sipsIsRefusedWhereThereIsNoTLS() throws {
+        let bench = try CenterBench()
+        let phone = Phone(bench)
+        let invite = phone.text("INVITE", body: Phone.offer)
+        try phone.send(invite.replacing("INVITE sip:", with: "INVITE sips:"))
+        #expect(bench.responses(416).count == 1)
+    }
+
+    /// What a caller calls itself is shown on operators' terminals.
+    @Test func callersCommandNoTerminal() throws {
+        let bench = try CenterBench()
+        let phone = Phone(bench)
+        let invite = phone.text("INVITE", body: Phone.offer)
+        try phone.send(invite.replacing("<sip:alice@", with: "<sip:%1b%5b31m%0aEVIL@"))
+        #expect(bench.opened.first?.checkpoint.record.from == "\u{FFFD}[31m\u{FFFD}EVIL")
+    }
+
     @Test func callsBeyondTheLimitAreToldToTryLater() throws {
         let bench = try CenterBench { $0.callLimit = 1 }
         try Phone(bench).establish()

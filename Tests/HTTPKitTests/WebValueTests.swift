@@ -31,6 +31,9 @@ struct WebValueTests {
         var info = stat()
         #expect(stat(path, &info) == 0)
         #expect(info.st_mode & 0o777 == 0o600)
+        #expect(chmod(path, 0o640) == 0)
+        let error = #expect(throws: TokenFileError.self) { _ = try BearerToken.load(orMakeAt: path) }
+        #expect(error?.reason == "it may be read by others; run: chmod 600 \(path)")
     }
 
     @Test func unusableTokenFileIsSaidPlainly() throws {

@@ -16,6 +16,7 @@ import Testing
         let folder = try BankStoreTests.Folder()
         try FileManager.default.createDirectory(atPath: folder.path + "/secrets", withIntermediateDirectories: true)
         try folder.write("0123456789abcdef0123456789abcdef\n", to: "secrets/api-token")
+        #expect(chmod(folder.path + "/secrets/api-token", 0o600) == 0)
         return folder
     }
 

@@ -84,7 +84,7 @@ extension AccessCore {
     /// Who is called and who calls, where the policy asks for it: most choose by weight or load alone.
     private func namesForChoice(_ place: Int) -> (line: String, caller: String) {
         guard choiceNeedsNames else { return ("", "") }
-        return (forwards[place].route?.requestURI.user ?? "", forwards[place].request.from.uri.user ?? "")
+        return (forwards[place].route?.requestURI.calledNumber ?? "", forwards[place].request.from.uri.user ?? "")
     }
 
     /// Sends the request to a target as a new branch.

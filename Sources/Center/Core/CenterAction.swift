@@ -72,7 +72,6 @@ public enum StorePurpose: Hashable, Sendable {
 
 /// For metrics and the log; nothing is decided by it.
 public enum CenterNote: Hashable, Sendable {
-    case received(Method)
     case rejected(reason: RejectionReason)
     case answered(after: Duration)
     case ended(EndKind)
@@ -80,7 +79,8 @@ public enum CenterNote: Hashable, Sendable {
     case unprotected(SessionID)
     /// Another node owns the session, or this one is fenced.
     case lostOwnership(SessionID)
-    case retransmissionGaveUp
+    /// A 2xx was repeated for 64 times T1, and no ACK came.
+    case retransmissionGaveUp(SessionID)
     /// A request of ours was sent once, without a transaction: there are too many.
     case requestWithoutTransaction
     /// The store was away for so long that the oldest of too many waiting records was given up.

@@ -58,7 +58,7 @@ extension CenterCore {
     }
 
     mutating func note(_ kind: TimelineEntry.Kind, _ detail: String, in call: inout Call) {
-        call.timeline.append(TimelineEntry(at: now.wall, kind: kind, detail: detail))
+        call.timeline.append(TimelineEntry(at: now.wall, kind: kind, detail: detail.visible))
     }
 
     mutating func stored(_ purpose: StorePurpose, _ reply: StoreReply) {

@@ -52,7 +52,7 @@ extension CenterCore {
             case .giveUp:
                 // "If the server retransmits the 2xx response for 64*T1 seconds without receiving an ACK, the dialog is
                 // confirmed, but the session SHOULD be terminated. This is accomplished with a BYE."
-                actions.append(.note(.retransmissionGaveUp))
+                actions.append(.note(.retransmissionGaveUp(call.session)))
                 if isHeard(call) { return goOnWithoutACK(&call) }
                 call.phase = .established
                 let ending = call.endingAtACK ?? (.lost, "no ACK")

@@ -13,7 +13,6 @@ extension CenterCore {
     static let supported = agent.supportedValue
 
     mutating func receive(_ request: Message, _ id: ServerTransactionID, _ flow: Flow) {
-        actions.append(.note(.received(request.method)))
         if case .reject(let rejection) = Self.agent.check(request) {
             return reject(
                 request, id, flow, rejection.status, RejectionReason(status: rejection.status),
@@ -63,7 +62,6 @@ extension CenterCore {
     mutating func receiveCANCEL(
         _ cancel: Message, _ id: ServerTransactionID, invite: ServerTransactionID?, _ flow: Flow
     ) {
-        actions.append(.note(.received(.cancel)))
         guard let invite else { return reject(cancel, id, flow, 481, .noDialog) }
         // §9.2: once there is a final response, CANCEL "has no effect on the processing of the original request".
         guard let handle = ringing[invite] else { return respond(to: id, of: cancel, flow, 200) }
@@ -79,7 +77,6 @@ extension CenterCore {
     }
 
     mutating func receiveACK(_ ack: Message, _ flow: Flow) {
-        actions.append(.note(.received(.ack)))
         guard let dialog = DialogID(ofReceived: ack) else { return }
         guard let handle = calls.find(dialog) else { return findHolder(of: ack, flow, dialog) }
         withCall(handle) { core, call in

@@ -19,7 +19,7 @@ extension CenterCore {
         guard standing.isSound else {
             return reject(invite, id, flow, 503, .standing, headers: [(.retryAfter, "1")])
         }
-        guard let number = invite.requestURI?.user, let line = settings.lines[number] else {
+        guard let number = invite.requestURI?.calledNumber, let line = settings.lines[number] else {
             return reject(invite, id, flow, 404, .unknownLine)
         }
         guard calls.count < settings.callLimit else {
@@ -87,7 +87,7 @@ extension CenterCore {
     /// The calling party for the record. It is outside data: of absurd ones the head must do.
     private static func caller(of invite: Message) -> String {
         let name = invite.from.uri.user ?? invite.from.uri.host
-        return name.utf8.count <= 128 ? name : String(name.prefix(32))
+        return (name.utf8.count <= 128 ? name : String(name.prefix(32))).visible
     }
 
     private func mediaAddressForOrigin(_ flow: Flow) -> IPAddress {

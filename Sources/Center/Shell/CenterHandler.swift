@@ -103,7 +103,7 @@ struct CenterHandler: DatagramHandler {
     ) {
         do throws(SIPParseError) {
             let message = try parse(parser)
-            if !message.isRequest { around.metrics.received(message) }
+            around.metrics.received(message)
             core.receive(message, on: flow, at: now, into: &actions)
         } catch {
             core.refuse(error, on: flow, into: &actions)

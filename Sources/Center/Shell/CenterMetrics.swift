@@ -57,7 +57,7 @@ struct CenterMetrics: Sendable {
     }
     func rejected(_ reason: RejectionReason) { rejections[reason]?.add() }
 
-    func received(_ response: SIP.Message) { (received[response.method] ?? receivedOther).add() }
+    func received(_ message: SIP.Message) { (received[message.method] ?? receivedOther).add() }
 
     func sent(_ bytes: [UInt8]) {
         let counter = SentMethod.of(bytes).flatMap { sentByMethod[$0] }
@@ -70,7 +70,6 @@ struct CenterMetrics: Sendable {
 
     func count(_ note: CenterNote) {
         switch note {
-        case .received(let method): (received[method] ?? receivedOther).add()
         case .rejected(let reason): rejected(reason)
         case .answered(let delay): setup.record(delay)
         case .ended(let kind): ended[kind]?.add()
@@ -78,7 +77,8 @@ struct CenterMetrics: Sendable {
             log.warning("call answered before its checkpoint was stored", metadata: ["session": "\(session)"])
         case .lostOwnership(let session):
             log.notice("call dropped: another node owns it", metadata: ["session": "\(session)"])
-        case .retransmissionGaveUp: log.info("a message was never acknowledged")
+        case .retransmissionGaveUp(let session):
+            log.info("a response was never acknowledged", metadata: ["session": "\(session)"])
         case .requestWithoutTransaction: log.warning("too many requests wait for an answer: one was sent only once")
         case .recordGivenUp(let session):
             log.error("call record given up: too many wait for the store", metadata: ["session": "\(session)"])

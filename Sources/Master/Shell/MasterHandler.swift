@@ -70,7 +70,9 @@ struct MasterHandler: DatagramHandler {
         parse: (MessageParser) throws(SIPParseError) -> Message
     ) {
         do throws(SIPParseError) {
-            redirects.receive(try parse(parser), on: flow, now: now, core: &core, into: &effects)
+            let message = try parse(parser)
+            around.metrics.received(message.method)
+            redirects.receive(message, on: flow, now: now, core: &core, into: &effects)
         } catch {
             redirects.refuse(error, on: flow, into: &effects)
         }
@@ -167,7 +169,6 @@ struct MasterHandler: DatagramHandler {
                 around.streams.send(bytes, to: flow)
             }
             around.metrics.sent(bytes)
-        case .received(let method): around.metrics.received(method)
         case .rejected(let reason): around.metrics.rejected(reason)
         }
     }

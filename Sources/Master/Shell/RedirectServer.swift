@@ -9,7 +9,6 @@ public struct RedirectServer: Sendable {
     /// What is to be done, in order.
     public enum Effect: Sendable {
         case send([UInt8], Flow)
-        case received(Method)
         case rejected(Rejected)
     }
 
@@ -65,22 +64,19 @@ public struct RedirectServer: Sendable {
             switch output {
             case .send(let bytes, let flow): effects.append(.send(bytes, flow))
             case .request(let id, let request, let flow):
-                effects.append(.received(request.method))
                 let answer = answer(to: request, on: flow, now: now, core: &core)
                 if let reason = answer.rejected { effects.append(.rejected(reason)) }
                 respond(to: id, of: request, flow, answer, now: now)
             case .cancel(let id, let invite, let request, let flow):
-                effects.append(.received(.cancel))
                 // §9.2: an INVITE that has its final response, as all here have at once, is left as it is.
                 respond(to: id, of: request, flow, Answer(status: invite == nil ? 481 : 200), now: now)
-            case .ack: effects.append(.received(.ack))
             case .refused(let request, let flow):
                 effects.append(.rejected(.capacity))
                 guard request.method != .ack, let via = request.via.first else { continue }
                 let bytes = MessageWriter.response(
                     to: request, status: 503, toTag: newTag(), source: flow.remote, headers: [(.retryAfter, "5")])
                 effects.append(.send(bytes, flow.responseFlow(for: via)))
-            case .response, .lateAnswer, .strayResponse, .timedOut, .transportFailed, .unacknowledged,
+            case .ack, .response, .lateAnswer, .strayResponse, .timedOut, .transportFailed, .unacknowledged,
                 .responseFailed, .ended, .clientEnded:
                 break
             }

@@ -15,7 +15,7 @@ public struct UserAgentCore: Sendable {
 
     public init(
         allow: [Method], supported: [String] = [], accept: [String] = ["application/sdp"],
-        schemes: [URI.Scheme] = [.sip, .sips, .tel]
+        schemes: [URI.Scheme] = [.sip, .tel]
     ) {
         self.allow = allow
         self.supported = supported

@@ -172,7 +172,7 @@ extension World {
             switch effect {
             case .send(let bytes, let flow): reaction.answers.append((bytes, flow))
             case .rejected(.malformed): reaction.counted += 1
-            case .rejected, .received: reaction.doesMore = true
+            case .rejected: reaction.doesMore = true
             }
         }
         return reaction

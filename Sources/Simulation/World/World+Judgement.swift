@@ -59,6 +59,8 @@ extension World {
         case .oldReadBack:
             // What was settled with a center that the store heard no more is open again at the next one.
             if troubles.any(of: [.store, .cut], from: now + .seconds(-20), to: now) { return }
+            // So is what was settled in the last words of a center that had given the call away already.
+            if sessions.claimedAt(call).map({ now - $0 < .seconds(30) }) ?? false { return }
             broken(.rightAudio, "a read-back that nobody asked for", call: call)
         case .wrongReadBack(let detail):
             // Keys in the moment in which a call is given away are the next center's, also where that refuses it.

@@ -33,8 +33,8 @@ struct CallCommand: AsyncParsableCommand {
         if json { return try printJSON(detail) }
         let call = detail.call
         printNow("call     \(call.id)")
-        printNow("line     \(call.line), from \(call.from)")
-        printNow("center   \(call.center), \(call.takeovers) takeovers")
+        printNow("line     \(call.line), from \(call.from.visible)")
+        printNow("center   \(call.center), \(call.takeovers) takeover\(call.takeovers == 1 ? "" : "s")")
         printNow("started  \(call.started)")
         let menu = [call.menu, call.state, call.language].compactMap { $0 }
         if !menu.isEmpty {

@@ -124,7 +124,8 @@ struct MasterClient {
 
     /// For the audit: who gave an order.
     private static var operatorName: String {
-        let user = ProcessInfo.processInfo.environment["USER"] ?? "uid-\(getuid())"
+        // Not what the environment says: under cron or systemd it says nothing.
+        let user = getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) } ?? "uid-\(getuid())"
         return "\(user)@\(ProcessInfo.processInfo.hostName)"
     }
 }

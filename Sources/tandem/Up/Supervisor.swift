@@ -251,6 +251,9 @@ final class Supervisor {
                 }
             }
             for pid in pids { kill(pid, SIGTERM) }
+            if roles.contains(.center), !pids.isEmpty {
+                printNow("stopping: centers give live calls their time to end; Ctrl-C again ends all at once")
+            }
             await waitForEnd(of: pids, within: patience(of: group), board, hurriedAfter: stopsBefore)
             for index in group where nodes[index].process == nil || !pids.contains(nodes[index].process?.pid ?? 0) {
                 try? FileManager.default.removeItem(atPath: state.pidFile(of: nodes[index].name))
@@ -281,7 +284,7 @@ final class Supervisor {
             living = living.filter { kill($0, 0) == 0 }
             if board.stops > stops, !isHurried {
                 isHurried = true
-                for pid in living { kill(pid, SIGTERM) }
+                for pid in living { kill(pid, SIGINT) }
             }
             if !living.isEmpty { try? await Task.sleep(for: .milliseconds(20)) }
         }
