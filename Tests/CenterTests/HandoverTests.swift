@@ -91,6 +91,19 @@ import Testing
         #expect(cluster.store.records.map(\.centers) == [["center-a"]])
     }
 
+    /// Keys of the moments in which the peer has the row are heard here after all when it would not have the call.
+    @Test func keysPressedWhileThePeerIsAskedAreHeardWhenItRefuses() throws {
+        let (cluster, _) = try draining()
+        try cluster.start("b", "k7") { $0.callLimit = 0 }
+        try drain(cluster)
+        let a = try cluster["a"]
+        try a.press("2")
+        #expect(a.call?.menu?.state == "language")
+        try relay(cluster)
+        #expect(a.callCount == 1)
+        #expect(a.call?.menu?.state == "main")
+    }
+
     /// "… trying the next peer".
     @Test func nextPeerIsTried() throws {
         let (cluster, _) = try draining(["a", "b", "c"], calls: 12)

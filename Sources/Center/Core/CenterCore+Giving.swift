@@ -155,6 +155,7 @@ extension CenterCore {
         }
         call.isDirty = true
         endHandover(of: &call)
+        defer { for key in handover.keys where !call.isOver { drive(.digit(key), in: &call) } }
         guard handover.isDoubtful else { return }
         // The peer's INVITE may have moved the caller's audio, under numbers that this node never saw.
         call.dialog.skipCSeq(by: 2 * Takeover.cseqSkip)

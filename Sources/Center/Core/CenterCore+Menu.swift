@@ -89,8 +89,9 @@ extension CenterCore {
     }
 
     mutating func press(_ digit: Digit, in call: inout Call) {
-        // They are the peer's to hear, which passes over the first second.
-        guard call.handover?.isGiven != true, let key = KeypadDigit(ascii: digit.ascii) else { return }
+        guard let key = KeypadDigit(ascii: digit.ascii) else { return }
+        // They are the peer's to hear, which passes over the first second; or this center's, if the peer refuses.
+        guard call.handover?.isGiven != true else { return call.handover?.keep(key) ?? () }
         drive(.digit(key), in: &call)
     }
 

@@ -1,3 +1,4 @@
+import Menu
 import Primitives
 import Routing
 import SIP
@@ -51,11 +52,21 @@ struct Handover: Sendable {
     /// The peer may have told the caller already.
     var isDoubtful = false
 
+    /// Pressed since the row is the peer's: heard here after all when the peer would not have the call. They may be a
+    /// PIN's, print as dots and are in no checkpoint.
+    private(set) var keys: [KeypadDigit] = []
+
+    mutating func keep(_ key: KeypadDigit) {
+        if keys.count < Self.keyLimit { keys.append(key) }
+    }
+
     /// The row is not this node's, or may not be.
     var isGiven: Bool { step != .saving }
 
     /// After all peers refused.
     static let pause = Duration.seconds(1)
+    /// Keys that a person presses in the moments of a handover, by far.
+    static let keyLimit = 32
     /// Calls on their way at once.
     static let limit = 32
     /// For the peer: it answers when its audio has started, at the latest after 150 ms.
