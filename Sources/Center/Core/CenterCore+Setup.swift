@@ -22,8 +22,7 @@ extension CenterCore {
         guard let number = invite.requestURI?.calledNumber, let line = settings.lines[number] else {
             return reject(invite, id, flow, 404, .unknownLine)
         }
-        // Room that is freed meanwhile is for those who are on their way from a dead center, not for new calls.
-        guard calls.count + sessionsOnTheirWay < settings.callLimit else {
+        guard calls.count < settings.callLimit else {
             return reject(invite, id, flow, 503, .capacity, headers: [(.retryAfter, "5")])
         }
         if case .limited(let wait) = admitSetUp() {

@@ -16,9 +16,7 @@ extension CenterCore {
     private var sessionsWithoutCall: Int { waitingForMenu.values.reduce(rebuilds.count) { $0 + $1.count } }
 
     /// Sessions of the dead that wait for their claim, their turn, or until their callers may hear of it.
-    public var takeoversWaiting: Int { sessionsOnTheirWay + resuming.count }
-    /// Those of them that are no call here yet.
-    var sessionsOnTheirWay: Int { takeovers.count + sessionsWithoutCall }
+    public var takeoversWaiting: Int { takeovers.count + sessionsWithoutCall + resuming.count }
 
     /// What a ping says: who this node is to the others, what its operator wants, who lives, and who died.
     mutating func heed(_ ping: Message) {
