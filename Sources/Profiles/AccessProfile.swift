@@ -154,7 +154,8 @@ extension AccessProfile.Sources {
             "Addresses that may send SIP from outside; others are dropped and counted. `sip.trusted` may always.")
         let rate = section.value(
             "per_second", .number(in: 0.1...100_000), default: 500,
-            "New calls a second from one address in the long run; beyond: 503 with Retry-After.")
+            "New calls a second from one address in the long run, and eight times as many requests inside calls while "
+                + "a quarter of all transactions is in use; beyond: 503 with Retry-After.")
         let burst = section.optional(
             "burst", .integer(in: 1...1_000_000), absent: "as many as `per_second` lets in a second, at least 10",
             "New calls at once from one address after a quiet time.")

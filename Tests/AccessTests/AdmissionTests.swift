@@ -75,6 +75,48 @@ import Testing
         #expect(stage.news() == ["100 → other", "INVITE → center-a"])
     }
 
+    /// Anybody can write a To tag: beyond eight times its rate a source gets no more transactions for it.
+    @Test(arguments: ["INVITE", "BYE", "INFO"])
+    func floodInsideDialogsLeavesRoomForOthers(_ method: String) throws {
+        var stage = try AccessStage {
+            $0.rate = RateLimit(perSecond: 1, burst: 5)
+            $0.transactionLimit = 400
+        }
+        for index in 0..<500 {
+            stage.receive(
+                try Known.request(method, branch: "z9hG4bK\(index)", toTag: "x", callID: "c\(index)", cseq: 2))
+        }
+        #expect(stage.news().last == "503 → caller")
+        #expect(try stage.last(to: .caller, "503").first(.retryAfter) == "1")
+        #expect(stage.core.report.transactions < 300, "a quarter and eight bursts, each twice: received and sent on")
+        let refused = stage.core.report.counters.refused[RefusalReason.rate.rawValue]
+        #expect(refused > 300)
+        stage.receive(try Known.request("ACK", branch: "z9hG4bKa", toTag: "x", callID: "c1", cseq: 2))
+        #expect(stage.news() == [], "an ACK is never answered")
+        #expect(stage.core.report.counters.refused[RefusalReason.rate.rawValue] == refused + 1)
+        // Centers speak as ever, and others call and end their calls.
+        stage.receive(
+            try Known.request(
+                "BYE", from: .centerA, uri: "sip:bob@192.0.2.5:5062", branch: "z9hG4bKs", fromTag: Known.tagA,
+                toTag: "c-1"), from: .centerA)
+        #expect(stage.news() == ["BYE → caller"])
+        stage.receive(try Known.request("INVITE", from: .otherCaller, branch: "z9hG4bKo"), from: .otherCaller)
+        #expect(stage.news() == ["100 → other", "INVITE → center-a"])
+        stage.receive(
+            try Known.request("BYE", from: .otherCaller, branch: "z9hG4bKb", toTag: Known.tagA, cseq: 2),
+            from: .otherCaller)
+        #expect(stage.news() == ["BYE → center-a"])
+    }
+
+    @Test func requestsInsideDialogsDoNotCountWhileThereIsRoom() throws {
+        var stage = try AccessStage { $0.rate = RateLimit(perSecond: 1, burst: 1) }
+        for index in 0..<50 {
+            stage.receive(
+                try Known.request("INFO", branch: "z9hG4bK\(index)", toTag: Known.tagA, cseq: index + 2))
+        }
+        #expect(stage.news() == [String](repeating: "INFO → center-a", count: 50))
+    }
+
     /// One rule at every node: a response counts under the method that it answers.
     @Test func responsesAreCountedByTheirMethod() throws {
         var stage = try AccessStage()

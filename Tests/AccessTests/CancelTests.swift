@@ -104,6 +104,30 @@ import Testing
         #expect(bye.cseq.number == 2)
     }
 
+    /// RFC 3261 §14.1: what becomes of a re-INVITE does not end its dialog. A stray ICMP message made another center
+    /// answer it; the late 2xx, and each copy of it, is acknowledged and no more.
+    @Test(arguments: [0, 100, 180]) func lateAnswerToAReinviteLeavesTheCallAlone(provisional: Int) throws {
+        var stage = try AccessStage()
+        _ = try stage.answeredCall()
+        stage.receive(try Known.request("INVITE", branch: "z9hG4bKre", toTag: Known.tagA, cseq: 2))
+        if provisional > 0 { try stage.answer(provisional, from: .centerA) }
+        _ = stage.news()
+        stage.tell(.unreachable(.centerA))
+        #expect(stage.news().last == "INVITE → center-b")
+        for _ in 0..<2 {
+            try stage.answer(200, from: .centerA)
+            #expect(stage.news() == ["ACK → center-a"])
+        }
+        let ack = try stage.last(to: .centerA, "ACK")
+        #expect(ack.cseq.number == 2)
+        #expect(ack.to.tag == Known.tagA && ack.from.tag == "c-1")
+        #expect(stage.core.report.counters.lateAnswers == 0)
+        try stage.answer(200, from: .centerB)
+        #expect(stage.news() == ["200 → caller"])
+        try stage.answer(200, from: .centerA)
+        #expect(stage.news() == ["ACK → center-a"], "also after the request was answered")
+    }
+
     @Test func repeatedLateAnswerGetsOneBYE() throws {
         var stage = try AccessStage()
         stage.receive(try Known.request("INVITE"))

@@ -155,6 +155,20 @@ import Testing
         #expect(invite.first(.tandemSession) == nil, "internal headers end here")
     }
 
+    /// RFC 3261 §16.8 inside a dialog: timer C cancels, and where no final response follows that is a 408.
+    @Test func reinviteThatTheCallerNeverAnswersEnds() throws {
+        var stage = try AccessStage()
+        stage.receive(try fromCenter("INVITE"), from: .centerA)
+        let invite = try stage.last(to: .caller, "INVITE")
+        stage.receive(try Known.answer(to: invite, 180, from: .caller), from: .caller)
+        #expect(stage.news() == ["100 → center-a", "INVITE → caller", "180 → center-a"])
+        stage.advance(by: .seconds(181))
+        #expect(stage.news() == ["CANCEL → caller"])
+        stage.advance(by: .seconds(32))
+        #expect(stage.news().last == "408 → center-a")
+        #expect(stage.core.isIdle)
+    }
+
     @Test func centerIsKnownByItsTagOnAConnection() throws {
         var stage = try AccessStage()
         let connection = Flow(transport: .tcp, remote: Endpoint(.v4(0x0A00_000A), port: 41_000), connection: 3)

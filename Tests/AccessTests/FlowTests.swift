@@ -104,6 +104,21 @@ import Testing
         #expect(stage.news() == ["430 → center-a"])
     }
 
+    /// RFC 5626 §5.3: 430 says that the flow is gone. A caller that refuses is there.
+    @Test(arguments: [Flow.caller, .tcpCaller]) func refusalOfTheCallerGoesOnAsItIs(caller: Flow) throws {
+        var stage = try AccessStage()
+        let contact = "sip:bob@172.16.0.9:5060"
+        stage.receive(try Known.request("INVITE", from: caller, contact: contact), from: caller)
+        let invite = try stage.last(to: .centerA, "INVITE")
+        stage.receive(try byeOfCenter(invite, to: contact), from: .centerA)
+        let bye = try stage.last(to: caller, "BYE")
+        _ = stage.news()
+        stage.receive(try Known.answer(to: bye, 503, from: caller, headers: [(.retryAfter, "7")]), from: caller)
+        #expect(stage.news() == ["503 → center-a"])
+        #expect(try stage.last(to: .centerA, "503").values(of: .retryAfter) == ["7"])
+        #expect(stage.core.report.counters.refused[RefusalReason.flow.rawValue] == 0)
+    }
+
     @Test func forgedTokenIsRefused() throws {
         var stage = try AccessStage()
         let forged = try #require(Known.tokens(incarnation: "z1", key: 6).token(for: .tcpCaller))
@@ -165,6 +180,27 @@ import Testing
         #expect(stage.news() == ["INVITE → center-a"])
         try stage.answer(200, from: .centerA)
         #expect(stage.news() == ["200 → caller"])
+    }
+
+    /// §17.1.4: the request left by whatever connection there was, and that one ended before anything came back.
+    @Test func longRequestIsSentByUDPWhenItsConnectionEnds() throws {
+        var stage = try AccessStage()
+        stage.receive(try Known.request("INVITE", body: long.replacing("\r\n", with: "\n")))
+        _ = stage.news()
+        stage.tell(.closed(Flow(transport: .tcp, remote: Flow.centerA.remote, connection: 5)))
+        #expect(stage.news() == ["INVITE → center-a"])
+        try stage.answer(200, from: .centerA)
+        #expect(stage.news() == ["200 → caller"])
+    }
+
+    /// A center that said 100 has the call, and nothing of it can come back: another one is asked.
+    @Test func connectionThatEndsAfterAProvisionalResponseLeadsToTheNextCenter() throws {
+        var stage = try AccessStage()
+        stage.receive(try Known.request("INVITE", body: long.replacing("\r\n", with: "\n")))
+        try stage.answer(100, from: .centerATCP)
+        _ = stage.news()
+        stage.tell(.closed(Flow(transport: .tcp, remote: Flow.centerA.remote, connection: 5)))
+        #expect(stage.news() == ["INVITE → center-b by tcp"])
     }
 
     @Test func withoutATCPListenerALongRequestGoesByUDP() throws {

@@ -95,8 +95,15 @@ extension AccessCore {
     // MARK: Late answers
 
     /// A center that was given up answered after all: its call is acknowledged and ended in the caller's name
-    /// (TAKEOVER.md, Signalling). A repetition only gets the ACK again.
+    /// (TAKEOVER.md, Signalling). A repetition only gets the ACK again. So does the answer to a re-INVITE: its call
+    /// lives, and the caller hears by another branch what became of the change.
     mutating func endLateCall(_ answer: Message, of id: ClientTransactionID, _ flow: Flow) {
+        if ForwardHandle.isInDialog(context: id.context) {
+            guard let ack = proxy.acknowledgement(ofLateAnswer: answer, transport: flow.transport) else {
+                return counters.count(.stray)
+            }
+            return send(ack, flow)
+        }
         guard let release = proxy.release(lateAnswer: answer, transport: flow.transport) else {
             return counters.count(.stray)
         }

@@ -108,9 +108,10 @@ extension AccessCore {
         var begun: [ResponseContext.Action] = []
         swap(&begun, &steps)
         let branch = forwards[place].context.begin(into: &begun)
+        let context = handle.context(branch: branch, isInDialog: forwards[place].request.hasToTag)
         let id = transactions.request(
-            bytes, method: forwards[place].request.method, branch: name, to: flow, isProxied: true,
-            context: handle.context(branch: branch), now: now, into: &outputs)
+            bytes, method: forwards[place].request.method, branch: name, to: flow, isProxied: true, context: context,
+            now: now, into: &outputs)
         forwards[place].branches.append(
             Forward.Branch(client: id, center: center, flow: flow, isPromoted: isPromoted, beganAt: now))
         forwards[place].attempts += 1
@@ -209,9 +210,10 @@ extension AccessCore {
         let handle = ForwardHandle(context: id.context)
         let branch = ForwardHandle.branch(ofContext: id.context)
         if let place = forwards.place(handle), branch < forwards[place].branches.count,
-            forwards[place].branches[branch].isPromoted
+            forwards[place].branches[branch].isPromoted, forwards[place].branches[branch].isSilent
         {
-            // §18.1.1: a request that went by TCP because of its size is tried by UDP if TCP is refused.
+            // §18.1.1: a request that went by TCP because of its size is tried by UDP if TCP is refused. Who has said
+            // something has the request, and would take the datagram for a merged one.
             forwards[place].retryByUDP = forwards[place].branches[branch].center
         }
         fail(id, .transportFailed(branch))
@@ -285,7 +287,8 @@ extension AccessCore {
         var status = status
         var headers: [(HeaderName, String)] = []
         if case .caller(let hasToken) = forwards[place].purpose {
-            // RFC 5626 §5.3: "If … the flow no longer exists, the proxy … SHOULD send a 430 (Flow Failed)".
+            // RFC 5626 §5.3: "If … the flow no longer exists, the proxy … SHOULD send a 430 (Flow Failed)". A 503 that
+            // the caller itself sent goes on as it is, and does not come here.
             if status == 503, hasToken { status = 430 }
             if status != 487 { counters.count(.flow) }
         } else if status == 503 || status == 408 {

@@ -13,7 +13,8 @@ extension AccessCore {
 
     /// What is decided before a request gets a transaction.
     mutating func admits(_ request: borrowing Message, _ flow: Flow) -> Bool {
-        if !settings.trusts(flow.remote.address), !settings.sources.permits(flow.remote.address) {
+        let isTrusted = settings.trusts(flow.remote.address)
+        if !isTrusted, !settings.sources.permits(flow.remote.address) {
             counters.count(.source)
             return false
         }
@@ -21,18 +22,21 @@ extension AccessCore {
         isAdmitted = false
         // While there is room a refusal gets a transaction, so that repetitions are matched. In a flood it gets none,
         // or one source would take the room of all: every request that may begin a transaction for a stranger counts.
-        guard transactions.serverCount > settings.transactionLimit / 4, !request.hasToTag,
-            request.method == .invite || request.method != .ack && !settings.trusts(flow.remote.address)
-        else { return true }
-        switch limiter.admit(flow.remote.address, now: now) {
-        case .admitted:
-            isAdmitted = true
-            return true
-        case .limited(let wait_s):
-            let copy = copy request
-            refuseStatelessly(copy, flow, .rate, wait_s)
-            return false
+        guard transactions.serverCount > settings.transactionLimit / 4 else { return true }
+        let admission: Admission
+        if request.hasToTag {
+            // Anybody can write a tag, and nobody here knows which dialogs there are.
+            guard !isTrusted else { return true }
+            admission = dialogLimiter.admit(flow.remote.address, now: now)
+        } else {
+            guard request.method == .invite || request.method != .ack && !isTrusted else { return true }
+            admission = limiter.admit(flow.remote.address, now: now)
+            isAdmitted = admission == .admitted
         }
+        guard case .limited(let wait_s) = admission else { return true }
+        let copy = copy request
+        refuseStatelessly(copy, flow, .rate, wait_s)
+        return false
     }
 
     /// A request that began a transaction.

@@ -21,6 +21,8 @@ public struct AccessCore: Sendable {
     var proxy: ProxyCore
     var chooser: RouteChooser
     var limiter: SourceRateLimiter
+    /// Of requests inside dialogs.
+    var dialogLimiter: SourceRateLimiter
     var random: SeededRandom
     var forwards = ForwardTable()
     var silences = SilenceQueue()
@@ -82,6 +84,7 @@ public struct AccessCore: Sendable {
         proxy = ProxyCore(own: listeners.own, random: SeededRandom(seed: random.next()))
         chooser = RouteChooser(plan: settings.routing, timings: settings.passive)
         limiter = SourceRateLimiter(settings.rate, sourceLimit: settings.trackedSources)
+        dialogLimiter = SourceRateLimiter(settings.dialogRate, sourceLimit: settings.trackedSources)
         if let table {
             _ = chooser.adopt(table, now: now)
             noteFenced(table)

@@ -71,6 +71,10 @@ public struct AccessSettings: Sendable {
         self.transactionLimit = transactionLimit
     }
 
+    /// Requests inside dialogs from one address, counted only while room is short. Eight for each new call: a source
+    /// that keeps to `rate` does not meet it with its own calls.
+    var dialogRate: RateLimit { RateLimit(perSecond: 8 * rate.perSecond, burst: 8 * rate.burst) }
+
     func trusts(_ address: IPAddress) -> Bool {
         for block in trusted where block.contains(address) { return true }
         return false

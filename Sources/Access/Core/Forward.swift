@@ -11,6 +11,8 @@ struct Forward: Sendable {
         case dialog
         /// From a center to a caller. When the flow of a token is gone, the answer is 430.
         case caller(hasToken: Bool)
+
+        var isToCaller: Bool { if case .caller = self { true } else { false } }
     }
 
     /// One attempt at one target.
@@ -67,7 +69,8 @@ struct Forward: Sendable {
         self.token = token
         beganAt = now
         isInvite = request.method == .invite
-        context = ResponseContext(isInvite: isInvite, firstResponseTime: firstResponse)
+        context = ResponseContext(
+            isInvite: isInvite, firstResponseTime: firstResponse, passes503: purpose.isToCaller)
     }
 
     /// Leaves nothing that holds memory, for an unused place.
@@ -103,12 +106,16 @@ struct ForwardHandle: Hashable, Sendable {
         generation = UInt32(truncatingIfNeeded: context >> 8) & 0xFF_FFFF
     }
 
-    func context(branch: Int) -> UInt64 {
-        precondition(branch < 256, "a request has at most 256 branches")
-        return UInt64(slot) << 32 | UInt64(generation) << 8 | UInt64(branch)
+    /// - Parameter isInDialog: the request belongs to a dialog that was there before it.
+    func context(branch: Int, isInDialog: Bool = false) -> UInt64 {
+        precondition(branch < 128, "a request has at most 128 branches")
+        let mark = isInDialog ? Self.dialogMark : 0
+        return UInt64(slot) << 32 | UInt64(generation) << 8 | mark | UInt64(branch)
     }
 
-    static func branch(ofContext context: UInt64) -> Int { Int(context & 255) }
+    static func branch(ofContext context: UInt64) -> Int { Int(context & 127) }
+    static func isInDialog(context: UInt64) -> Bool { context & dialogMark != 0 }
+    private static let dialogMark: UInt64 = 128
     /// Of requests that belong to no forwarded one.
     static let none = ForwardHandle(slot: .max, generation: 0)
 }

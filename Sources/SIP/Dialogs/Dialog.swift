@@ -81,10 +81,28 @@ public struct Dialog: Equatable, Codable, Sendable {
     /// Takes note of a request of the other side that its transaction layer let through. ACK and CANCEL repeat the
     /// number of their INVITE and are always in order.
     public mutating func receive(_ request: Message) -> SequenceCheck {
-        guard request.method != .ack, request.method != .cancel else { return .inOrder }
-        if let last = remoteCSeq, request.cseq.number < last { return .outOfOrder }
-        remoteCSeq = request.cseq.number
-        return .inOrder
+        order(of: request) == .old ? .outOfOrder : .inOrder
+    }
+
+    /// Where a request's CSeq number stands among those that came before it.
+    public enum CSeqOrder: Equatable, Sendable {
+        /// Higher than any before, or the first.
+        case new
+        /// The last one again. Numbers grow strictly (§12.2.1.1), so in another transaction this is the same request,
+        /// come by another way: it is to be answered without acting on it.
+        case repeated
+        /// Lower than one before: to be rejected with a 500 (§12.2.2).
+        case old
+    }
+
+    /// The same as `receive`, told in three ways: takes note of a request of the other side that its transaction layer
+    /// let through. ACK and CANCEL have no number of their own and are always new.
+    public mutating func order(of request: Message) -> CSeqOrder {
+        guard request.method != .ack, request.method != .cancel else { return .new }
+        let number = request.cseq.number
+        if let last = remoteCSeq, number <= last { return number == last ? .repeated : .old }
+        remoteCSeq = number
+        return .new
     }
 
     /// Takes the Contact of a target refresh, INVITE or UPDATE, that was accepted, or of the 2xx to ours (§12.2.1.2,

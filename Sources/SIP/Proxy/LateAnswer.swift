@@ -1,5 +1,5 @@
-/// How a 2xx that nobody waits for any more is put to rest: the dialog that it made is acknowledged and ended by the
-/// proxy in the caller's name.
+/// How a 2xx that nobody waits for any more is put to rest where it made a dialog: the proxy acknowledges and ends that
+/// in the caller's name.
 public struct LateAnswerRelease: Equatable, Sendable {
     /// Send it as it is.
     public let acknowledgement: [UInt8]
@@ -21,5 +21,16 @@ extension ProxyCore {
         let ack = dialog.acknowledgement(ofInvite: answer.cseq.number, via: via(newBranch()))
         guard let bye = dialog.request(.bye, via: via(byeBranch)) else { return nil }
         return LateAnswerRelease(acknowledgement: ack.bytes, bye: bye.bytes, byeBranch: byeBranch)
+    }
+
+    /// The ACK alone, for a 2xx to an INVITE inside a dialog. That dialog was there before, and what becomes of a
+    /// re-INVITE does not end it (§14.1). It goes the way that the answer came; nil as for `release`.
+    ///
+    /// - Parameter transport: of the flow that the answer came by.
+    public mutating func acknowledgement(ofLateAnswer answer: Message, transport: Transport) -> [UInt8]? {
+        guard let top = answer.via.first, let whole = Dialog(asClientOf: answer) else { return nil }
+        let dialog = whole.routed(past: isOwn)
+        let via = Via(transport: transport, host: top.host, port: top.port, branch: newBranch())
+        return dialog.acknowledgement(ofInvite: answer.cseq.number, via: via).bytes
     }
 }

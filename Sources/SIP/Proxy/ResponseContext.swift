@@ -55,6 +55,7 @@ public struct ResponseContext: Equatable, Sendable {
     private let isInvite: Bool
     private let firstResponseTime: Duration?
     private let failoverStatuses: [Int]
+    private let passes503: Bool
     private var branches: [BranchState] = []
     private var best: Int?
     private var bestIsKept = false
@@ -66,10 +67,15 @@ public struct ResponseContext: Equatable, Sendable {
     ///   - firstResponseTime: how long a target may stay silent before the next one is tried; nil waits for timer B or F.
     ///   - failoverStatuses: final statuses after which the next target is tried. A decline never should be among them
     ///     (4xx but 408, 6xx).
-    public init(isInvite: Bool, firstResponseTime: Duration?, failoverStatuses: [Int] = [408, 503]) {
+    ///   - passes503: a target's own 503 is forwarded as it is: the request is for that target alone, and what that one
+    ///     says holds for it alone.
+    public init(
+        isInvite: Bool, firstResponseTime: Duration?, failoverStatuses: [Int] = [408, 503], passes503: Bool = false
+    ) {
         self.isInvite = isInvite
         self.firstResponseTime = firstResponseTime
         self.failoverStatuses = failoverStatuses
+        self.passes503 = passes503
     }
 
     public var branchCount: Int { branches.count }
@@ -178,7 +184,7 @@ public struct ResponseContext: Equatable, Sendable {
         if isCancelled, best.map(failoverStatuses.contains) ?? true {
             // §15.1.2 and §9.2 let the caller expect 487; a target's silence is not the reason that its call ended.
             actions.append(.answer(status: 487))
-        } else if let best, bestIsKept, best != 503 {
+        } else if let best, bestIsKept, best != 503 || passes503 {
             actions.append(.forwardKept)
         } else if let best {
             // Step 6: a 503 is not passed on as it came: whether all further requests meet it too is for this proxy

@@ -164,6 +164,14 @@ public struct InviteClientTransaction: Equatable, Sendable {
             if isProxied { actions.append(.cancel(.c)) }
             sendCancel(timers, &actions)
             return .proceeding
+        case .transportFailed where isReliable:
+            // §18.4: "If the transport user asks for a request to be sent over a reliable transport, and the result is
+            // a connection failure, the transport layer SHOULD inform the transport user of a failure in sending."
+            // Without timer C nothing else would end the wait. ICMP about a datagram says too little for that.
+            stopProceeding(&actions)
+            actions.append(.deliverTransportFailure)
+            actions.append(.end)
+            return .terminated
         case .started, .transportFailed, .fired(.a), .fired(.b), .fired(.d), .fired(.m):
             return .proceeding
         }

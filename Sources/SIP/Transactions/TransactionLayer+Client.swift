@@ -62,23 +62,25 @@ extension TransactionLayer {
     }
 
     /// Tells all requests that wait for a response from there that the way is closed: a broken connection, or a
-    /// refusal by ICMP. An INVITE that already has a provisional response goes on waiting (§17.1.1.2).
+    /// refusal by ICMP. An INVITE that already has a provisional response goes on waiting where it went as a datagram
+    /// (§17.1.1.2).
     public mutating func transportFailed(
         to flow: Flow, now: MonotonicTime, into outputs: inout [TransactionOutput]
     ) {
         for id in clientTransactions(to: flow) { transportFailed(id, now: now, into: &outputs) }
     }
 
-    /// The transactions without a final response whose requests went to the flow's remote address by its transport,
-    /// and by its connection unless that is 0; the youngest first, abandoned ones left out. Costs time in proportion to
-    /// all requests without a final response.
+    /// The transactions without a final response whose requests went to the flow's remote address by its transport and
+    /// connection; the youngest first, abandoned ones left out. Connection 0 is any: a request that asked for none in
+    /// particular may have left by this one. Costs time in proportion to all requests without a final response.
     public func clientTransactions(to flow: Flow) -> [ClientTransactionID] {
         var found: [ClientTransactionID] = []
         var slot = firstPending
         while slot != .max {
             let other = clients[slot].flow
             if other.remote == flow.remote, other.transport == flow.transport,
-                flow.connection == 0 || other.connection == flow.connection, clients[slot].audience == .user
+                flow.connection == 0 || other.connection == 0 || other.connection == flow.connection,
+                clients[slot].audience == .user
             {
                 found.append(id(ofClient: slot))
             }

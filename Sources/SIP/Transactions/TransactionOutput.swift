@@ -10,7 +10,7 @@ public enum TransactionOutput: Sendable {
     case cancel(ServerTransactionID, invite: ServerTransactionID?, Message, Flow)
     /// A provisional response, the final response, or one of several 2xx to an INVITE.
     case response(ClientTransactionID, Message)
-    /// A 2xx to an INVITE that was abandoned: its user must ACK it and then BYE the dialog.
+    /// A 2xx to an INVITE that was abandoned: its user must ACK it, and then BYE the dialog if the INVITE began it.
     case lateAnswer(ClientTransactionID, Message, Flow)
     /// A response that matches no transaction; a proxy drops it (RFC 6026 §7.3, except 2xx on RFC 2543 paths).
     case strayResponse(Message, Flow)

@@ -98,6 +98,27 @@ import Testing
         #expect(dialog.receive(try Sample.request("BYE", toTag: "t1", cseq: 89)) == .outOfOrder)
     }
 
+    /// §12.2.1.1: "Requests within a dialog MUST contain strictly monotonically increasing and contiguous CSeq sequence
+    /// numbers": the last number again is the last request again.
+    @Test func equalSequenceNumberIsARepetition() throws {
+        var dialog = try #require(Dialog(asServerOf: try invite(), localTag: "t1"))
+        #expect(dialog.order(of: try Sample.request("INFO", toTag: "t1", cseq: 6)) == .old)
+        #expect(dialog.order(of: try Sample.request("INFO", toTag: "t1", cseq: 9)) == .new)
+        #expect(dialog.order(of: try Sample.request("INFO", toTag: "t1", cseq: 9)) == .repeated)
+        #expect(dialog.order(of: try Sample.request("ACK", toTag: "t1", cseq: 7)) == .new, "it repeats its INVITE's")
+        #expect(dialog.remoteCSeq == 9)
+        #expect(dialog.receive(try Sample.request("INFO", toTag: "t1", cseq: 9)) == .inOrder)
+        #expect(dialog.order(of: try Sample.request("BYE", toTag: "t1", cseq: 10)) == .new)
+    }
+
+    /// Our own INVITE says nothing of the other side's numbers (§12.1.2).
+    @Test func firstSequenceNumberOfTheOtherSideIsNew() throws {
+        let answer = try Sample.response(to: try invite(), 200, toTag: "b1", contact: "<sip:10.0.0.16:5081>")
+        var dialog = try #require(Dialog(asClientOf: answer))
+        #expect(dialog.order(of: try Sample.request("BYE", toTag: "a1", cseq: 1)) == .new)
+        #expect(dialog.remoteCSeq == 1)
+    }
+
     /// §12.2.2: only target refresh requests replace the remote target.
     @Test func targetIsRefreshedByInviteOnly() throws {
         var dialog = try #require(Dialog(asServerOf: try invite(), localTag: "t1"))

@@ -149,4 +149,26 @@ import Testing
             machine.actions(on: .transportFailed) == [.cancel(.a), .cancel(.b), .deliverTransportFailure, .end])
         #expect(machine.actions(on: .success) == [], "a terminated machine does nothing")
     }
+
+    /// §18.4: "over a reliable transport, and the result is a connection failure, the transport layer SHOULD inform the
+    /// transport user of a failure in sending". Without timer C nothing else would end it.
+    @Test func brokenConnectionEndsAnINVITEThatRings() {
+        var machine = proceeding(reliable: true)
+        #expect(machine.actions(on: .transportFailed) == [.deliverTransportFailure, .end])
+        #expect(machine.state == .terminated)
+    }
+
+    @Test func brokenConnectionStopsTheTimerThatRuns() {
+        var proxied = proceeding(reliable: true, proxied: true)
+        #expect(proxied.actions(on: .transportFailed) == [.cancel(.c), .deliverTransportFailure, .end])
+        var cancelled = proceeding(reliable: true, proxied: true)
+        _ = cancelled.actions(on: .cancelRequested)
+        #expect(cancelled.actions(on: .transportFailed) == [.cancel(.cancelled), .deliverTransportFailure, .end])
+    }
+
+    @Test func refusedDatagramSaysNothingAboutAnINVITEThatRings() {
+        var machine = proceeding(proxied: true)
+        #expect(machine.actions(on: .transportFailed) == [])
+        #expect(machine.state == .proceeding)
+    }
 }

@@ -123,6 +123,25 @@ import Testing
         #expect(route.routes.isEmpty)
     }
 
+    /// §13.2.2.4: the ACK has the INVITE's number, and nothing follows it.
+    @Test func lateAnswerInsideADialogIsAcknowledgedOnly() throws {
+        var core = core
+        let invite = try Sample.request(
+            "INVITE", via: "10.0.0.1:5060", toTag: "b1", cseq: 4, more: "Record-Route: <sip:10.0.0.1;lr>")
+        let answer = try Sample.response(to: invite, 200, contact: "<sip:10.0.0.16:5081>")
+        let bytes = core.acknowledgement(ofLateAnswer: answer, transport: .udp)
+        let ack = try Sample.parse(try #require(bytes))
+        #expect(ack.cseq == CSeq(4, .ack))
+        #expect(ack.to.tag == "b1" && ack.from.tag == "a1")
+        #expect(ack.requestURI?.host == "10.0.0.16")
+        #expect(ack.routes.isEmpty, "our own Record-Route is no hop for us")
+        #expect(ack.via.map(\.host) == ["10.0.0.1"])
+        #expect(ack.via.first?.branch != invite.via.first?.branch)
+        let withoutContact = core.acknowledgement(
+            ofLateAnswer: try Sample.response(to: invite, 200), transport: .udp)
+        #expect(withoutContact == nil)
+    }
+
     @Test func recordRouteIsLooseAndKnownAgain() {
         let value = ProxyCore.recordRoute(.init(host: "10.0.0.1", port: 5060), transport: .tcp, token: "k1")
         #expect(value.description == "<sip:10.0.0.1:5060;transport=tcp;lr;t=k1>")

@@ -89,6 +89,20 @@ import Testing
         #expect(context.actions(on: .exhausted) == [.answer(status: 503)])
     }
 
+    /// §16.7 step 6: a 503 that is passed on says that no target would do. Where there is one target only it says just
+    /// that; a failure to reach it has nothing that could be passed on.
+    @Test func refusalOfAnOnlyTargetIsPassedOnAsItIs() {
+        var refused = ResponseContext(isInvite: true, firstResponseTime: nil, passes503: true)
+        var actions: [ResponseContext.Action] = []
+        _ = refused.begin(into: &actions)
+        #expect(refused.actions(on: .response(0, status: 503)) == [.keep(0), .tryNext])
+        #expect(refused.actions(on: .exhausted) == [.forwardKept])
+        var unreachable = ResponseContext(isInvite: true, firstResponseTime: nil, passes503: true)
+        _ = unreachable.begin(into: &actions)
+        #expect(unreachable.actions(on: .transportFailed(0)) == [.tryNext])
+        #expect(unreachable.actions(on: .exhausted) == [.answer(status: 503)])
+    }
+
     @Test func firstResponseTimerOfATalkingTargetIsHarmless() {
         var context = context()
         _ = context.actions(on: .response(0, status: 100))

@@ -154,6 +154,55 @@ import Testing
         #expect(outputs.summary == ["transport failed", "client ended"])
     }
 
+    /// §17.1.4: what asked for no certain connection may have left by the one that ended.
+    @Test func endOfAConnectionFailsWhatItsPeerWasAsked() throws {
+        var driver = LayerDriver()
+        let bye = try Sample.request("BYE", toTag: "b1")
+        _ = driver.request(bye, to: Flow(transport: .tcp, remote: Flow.center.remote))
+        let others = [
+            Flow(transport: .tcp, remote: Flow.center.remote, connection: 9),
+            Flow(transport: .tcp, remote: Flow.otherCenter.remote), .center,
+        ]
+        for (index, flow) in others.enumerated() {
+            _ = driver.request(try Sample.request("BYE", branch: "z9hG4bKo\(index)", toTag: "b1"), to: flow)
+        }
+        let ended = Flow(transport: .tcp, remote: Flow.center.remote, connection: 4)
+        var outputs: [TransactionOutput] = []
+        driver.layer.transportFailed(to: ended, now: driver.now, into: &outputs)
+        #expect(outputs.summary == ["transport failed", "client ended"])
+        #expect(driver.layer.clientCount == 3, "another connection, another peer, another transport")
+    }
+
+    @Test func endOfAConnectionEndsAnINVITEThatRings() throws {
+        var driver = LayerDriver()
+        let invite = try Sample.request("INVITE")
+        _ = driver.request(invite, to: Flow(transport: .tcp, remote: Flow.center.remote))
+        _ = driver.receive(try Sample.response(to: invite, 180))
+        let ended = Flow(transport: .tcp, remote: Flow.center.remote, connection: 4)
+        var outputs: [TransactionOutput] = []
+        driver.layer.transportFailed(to: ended, now: driver.now, into: &outputs)
+        #expect(outputs.summary == ["transport failed", "client ended"])
+        #expect(driver.layer.clientCount == 0)
+        #expect(driver.layer.nextDeadline() == nil)
+    }
+
+    /// §16.8: "the proxy MUST generate a CANCEL request matching that transaction"; where that brings no final response
+    /// either, it is a 408. Inside a dialog as outside.
+    @Test func timerCEndsAReinviteThatIsNeverAnswered() throws {
+        var driver = LayerDriver()
+        let invite = try Sample.request("INVITE", toTag: "b1", cseq: 2)
+        _ = driver.request(invite, isProxied: true)
+        _ = driver.receive(try Sample.response(to: invite, 100))
+        let outputs = driver.advance(by: .seconds(181))
+        #expect(outputs.summary == ["send CANCEL → 10.0.0.16:5081"])
+        let cancel = try Sample.parse(try #require(outputs.first?.sentBytes))
+        #expect(cancel.to.tag == "b1")
+        #expect(cancel.cseq == CSeq(2, .cancel))
+        let afterwards = driver.advance(by: .seconds(32)).summary
+        #expect(Array(afterwards.suffix(2)) == ["timed out", "client ended"])
+        #expect(driver.layer.clientCount == 0)
+    }
+
     @Test func fullTableSendsNothing() throws {
         var driver = LayerDriver(clientLimit: 1)
         _ = driver.request(try Sample.request("OPTIONS"))
