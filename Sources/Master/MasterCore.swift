@@ -180,7 +180,7 @@ public struct MasterCore: Sendable {
         case .sessionsCounted(let number, let owners): counted(owners, number: number, now: now, into: &actions)
         case .closed(let identity, let lost): closed(identity, lost: lost, now: now)
         case .ordered(let node, let order, let by): take(order, for: node, by: by, now: now, into: &actions)
-        case .administrativeStates(let states): follow(states, now: now, into: &actions)
+        case .administrativeStates(let orders): follow(orders, now: now, into: &actions)
         }
         settle(now: now, into: &actions)
     }
@@ -276,16 +276,17 @@ public struct MasterCore: Sendable {
     }
 
     private mutating func follow(
-        _ states: [String: AdministrativeState], now: MonotonicTime, into actions: inout [MasterAction]
+        _ orders: [String: StandingOrder], now: MonotonicTime, into actions: inout [MasterAction]
     ) {
         for index in watches.indices {
-            let order = states[watches[index].node.name] ?? .enabled
+            let standing = orders[watches[index].node.name]
+            let order = standing?.state ?? .enabled
             if order == watches[index].health.administrative {
                 watches[index].orderedAt = nil
                 continue
             }
             if let orderedAt = watches[index].orderedAt, now - orderedAt < Self.orderGrace { continue }
-            let reason = "\(order.rawValue) by an operator"
+            let reason = "\(order.rawValue) by \(standing?.by ?? "an operator")"
             ask(index, now: now, into: &actions) { $0.administer(order, reason: reason, now: now, into: &$1) }
         }
     }

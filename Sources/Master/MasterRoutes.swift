@@ -91,7 +91,8 @@ extension MasterCore {
                 reason = "\(verdict); awaits a second witness"
             }
             // What a dead node said last is not known to hold any more.
-            let load = health.state.lives ? health.load : nil
+            // Access nodes and masters hold no calls: their limit is one of transactions.
+            let load = health.state.lives && node.role.holdsCalls ? health.load : nil
             let latency = health.state.lives ? health.latency : nil
             return NodeReport(
                 name: node.name, role: node.role, state: health.state, reason: reason, since: wall(health.since),
@@ -107,7 +108,7 @@ extension MasterCore {
         switch standing {
         case .leading(let epoch): reason = "leads, epoch \(epoch)"
         case .cutOff: reason = "the store is silent"
-        case .standby: reason = "stands by"
+        case .standby(let leader): reason = "stands by\(leader.map { " for \($0.name)" } ?? "")"
         }
         return NodeReport(
             name: settings.identity.name, role: .master, state: .up, reason: reason, since: wall(startedAt),

@@ -70,7 +70,18 @@ public enum MasterEvent: Sendable {
     /// An operator's order that reached this master.
     case ordered(node: String, AdministrativeState, by: String)
     /// The orders as the store has them; nodes without one are enabled.
-    case administrativeStates([String: AdministrativeState])
+    case administrativeStates([String: StandingOrder])
+}
+
+/// What operators want of a node, and who said so, where that is known.
+public struct StandingOrder: Equatable, Sendable {
+    public var state: AdministrativeState
+    public var by: String?
+
+    public init(_ state: AdministrativeState, by: String? = nil) {
+        self.state = state
+        self.by = by
+    }
 }
 
 /// What became of a fence.

@@ -9,6 +9,7 @@ public struct NodeReport: Equatable, Sendable, Codable {
     public var reason: String
     public var since: WallTime
     public var incarnation: String?
+    /// Of nodes that hold calls, while they live.
     public var calls: Int?
     public var limit: Int?
     /// Round trip of the last answered ping.

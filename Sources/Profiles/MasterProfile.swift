@@ -72,7 +72,8 @@ extension MasterProfile {
         let token = top.section("api") {
             $0.value(
                 "token", .path, default: "secrets/api-token",
-                "File of the API's token, relative to the state directory; made at first start.")
+                "File of the API's token, relative to the state directory; made at first start. "
+                    + "All masters need the same.")
         }
         let lease = top.section("lease", read: Lease.read)
         let keep = top.section("history") {

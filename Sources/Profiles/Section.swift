@@ -170,7 +170,7 @@ final class Section {
             reading.problem(pathOf(key), found: found, expected: expected, line: lineOf(key))
             return nil
         }
-        return mapping.compactMap { entry in
+        return entries(of: mapping, path: pathOf(key)).compactMap { entry in
             // As it is written, also where it is no good: the user must find it again.
             let name = entry.key.scalar.map { String($0.string.prefix(80)) } ?? "?"
             let path = "\(pathOf(key)).\(name)"
@@ -189,6 +189,24 @@ final class Section {
         }
     }
 
+    /// The entries in the order of the file. YAML takes `95533` and `"95533"` for two keys, whoever reads the file does
+    /// not: the second one is told and left out.
+    private func entries(of mapping: Node.Mapping, path: String) -> [(key: Node, value: Node)] {
+        var entries: [(key: Node, value: Node)] = []
+        var seen: Set<String> = []
+        for entry in mapping {
+            guard let key = entry.key.scalar?.string, !seen.insert(key).inserted else {
+                entries.append(entry)
+                continue
+            }
+            let name = String(key.prefix(80))
+            reading.problem(
+                path.isEmpty ? name : "\(path).\(name)", found: "a key that stands twice", expected: "each key once",
+                line: entry.key.mark?.line ?? line)
+        }
+        return entries
+    }
+
     private func inside<Value>(_ node: Node?, path: String, read: (Section) -> Value) -> Value {
         let section = Section(reading: reading, mapping: node?.mapping, path: path, line: node?.mark?.line ?? line)
         let value = read(section)
@@ -198,7 +216,8 @@ final class Section {
 
     /// Refuses keys that nobody asked for.
     func finish() {
-        for entry in mapping ?? [:] {
+        guard let mapping else { return }
+        for entry in entries(of: mapping, path: path) {
             if let key = entry.key.scalar?.string, known.contains(key) { continue }
             let name = entry.key.scalar?.string ?? "?"
             reading.problem(

@@ -91,6 +91,8 @@ public struct NodeHealth: Sendable {
     /// Round trip of the last answered ping.
     public private(set) var latency: Duration?
     public private(set) var administrative = AdministrativeState.enabled
+    /// Who ordered that, for a person; nil while nobody did.
+    private var standingOrder: String?
     /// Why the state is what it is, for a person.
     public private(set) var reason = "not heard from yet"
     /// Since when it is what it is.
@@ -307,7 +309,7 @@ public struct NodeHealth: Sendable {
             wasAlive = true
             aliveSince = now
             rampStart = isReturn && rampUp > .zero ? now : nil
-            note("\(answers) answers in a row", now: now)
+            note("\(answers) answers in a row\(standingOrder.map { "; \($0)" } ?? "")", now: now)
         }
     }
 
@@ -390,6 +392,7 @@ public struct NodeHealth: Sendable {
         guard order != administrative else { return }
         let before = state
         administrative = order
+        standingOrder = order == .enabled ? nil : reason
         if liveness == .alive || isDoubted { note(reason, now: now) }
         announce(from: before, into: &actions)
     }

@@ -1,6 +1,9 @@
 /// What a node is for.
 public enum NodeRole: String, Codable, CaseIterable, Sendable {
     case access, center, seats, master
+
+    /// Whether calls end there; access nodes pass them on, masters send them elsewhere.
+    public var holdsCalls: Bool { self == .center || self == .seats }
 }
 
 /// What a node may be used for, as the console shows it and the route table carries it.

@@ -61,6 +61,9 @@ public struct RouteTable: Hashable, Sendable {
     /// Counts tables within one turn.
     public var generation: UInt64
     public var centers: [RouteEntry]
+    /// Read back from disk: it holds until any master publishes, whatever the numbers say, because a store that was
+    /// restored from a backup counts its epochs on from an earlier one. Neither compared nor encoded.
+    public private(set) var isProvisional = false
 
     public init(storeID: String, leaderEpoch: UInt64, generation: UInt64, centers: [RouteEntry]) {
         self.storeID = storeID
@@ -75,12 +78,13 @@ public struct RouteTable: Hashable, Sendable {
     }
 
     /// Whether this table takes the place of `current`: always when there is none; never when it comes from a profile
-    /// and the other from a master; when its store is another one (what was kept belongs to a store that is gone);
-    /// else when it is newer by leader epoch, then by generation. The same number again is no news.
+    /// and the other from a master; when its store is another one (what was kept belongs to a store that is gone), or
+    /// `current` is provisional; else when it is newer by leader epoch, then by generation. The same number again is no
+    /// news.
     public func supersedes(_ current: RouteTable?) -> Bool {
         guard let current else { return true }
         if storeID == Self.profileStoreID { return current.storeID == Self.profileStoreID && self != current }
-        if storeID != current.storeID { return true }
+        if storeID != current.storeID || current.isProvisional { return true }
         return (leaderEpoch, generation) > (current.leaderEpoch, current.generation)
     }
 
@@ -101,11 +105,24 @@ public struct RouteTable: Hashable, Sendable {
     /// otherwise, loads and ramps are of another time.
     public func restoredFromDisk() -> RouteTable {
         var table = self
+        table.isProvisional = true
         for index in table.centers.indices {
             table.centers[index].calls = 0
             table.centers[index].ramp = nil
             if table.centers[index].state == .ramping { table.centers[index].state = .up }
         }
         return table
+    }
+
+    public static func == (one: RouteTable, other: RouteTable) -> Bool {
+        one.storeID == other.storeID && one.leaderEpoch == other.leaderEpoch && one.generation == other.generation
+            && one.centers == other.centers
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(storeID)
+        hasher.combine(leaderEpoch)
+        hasher.combine(generation)
+        hasher.combine(centers)
     }
 }

@@ -10,7 +10,8 @@ package struct RequestRunner<Tables: StoreTables> {
 
     package func run(_ request: StoreRequest, at now: StoreTime, on tables: inout Tables) throws -> StoreReply {
         switch request {
-        case .register, .heartbeat, .fence, .nodes, .administer, .administrativeChanges, .acquireLease, .releaseLease:
+        case .register, .heartbeat, .fence, .nodes, .administer, .administrativeChanges, .standingOrders, .acquireLease,
+            .releaseLease:
             return try runNodes(request, at: now, on: &tables)
         case .open, .checkpoint, .end, .claim, .markCallerEnded, .session, .sessionsByCallID, .sessionsOwned,
             .sessionOwners, .appendTimeline:
@@ -68,6 +69,8 @@ package struct RequestRunner<Tables: StoreTables> {
             return .done
         case .administrativeChanges(let limit):
             return .administrativeChanges(try tables.administrativeChanges(limit: Self.bounded(limit)))
+        case .standingOrders:
+            return .administrativeChanges(try tables.standingOrders())
         case .acquireLease(let name, let holder, let duration):
             return try acquire(name, holder, duration, at: now, on: &tables)
         case .releaseLease(let term):
@@ -254,7 +257,8 @@ package struct RequestRunner<Tables: StoreTables> {
         case .prune(let time, let limit, let term):
             guard try holds(term, on: &tables) else { return .staleLeader }
             try tables.prune(
-                before: time, menusBefore: try eldestMenuInUse(before: time, on: &tables), limit: Self.bounded(limit))
+                before: time, menusBefore: try eldestMenuInUse(before: time, on: &tables), limit: Self.bounded(limit),
+                attemptLimit: Self.bounded(Self.bounded(limit) * StoreRequest.attemptsPerRecord))
             return .done
         default: preconditionFailure("not one of the other requests: \(request)")
         }

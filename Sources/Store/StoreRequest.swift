@@ -67,6 +67,9 @@ public enum StoreRequest: Sendable, Equatable {
     case administer(node: String, AdministrativeState, by: String, under: LeaderTerm?)
     /// `.administrativeChanges`, newest first.
     case administrativeChanges(limit: Int)
+    /// `.administrativeChanges`: the newest of each node, by name, also of nodes that never register. Without a limit:
+    /// there are no more of them than nodes had names.
+    case standingOrders
     /// `.lease`: of the asker if it was free, expired or theirs, else of the one who holds it.
     case acquireLease(name: String, holder: NodeIdentity, duration: Duration)
     /// `.done`; a lease of somebody else is left alone.
@@ -138,11 +141,15 @@ public enum StoreRequest: Sendable, Equatable {
     /// `.audit`: recomputes every balance from the entries.
     case audit
     /// `.done`, or `.staleLeader` under an old term. Removes CDRs, timelines, attempts and menus from before a time: it
-    /// looks at the oldest `limit` of each, so that it holds up nobody for long. A menu stays as long as a session is in
-    /// it, or a center was heard since that time that may have put it when it started.
+    /// looks at the oldest `limit` of each, and at `attemptsPerRecord` times as many attempts, so that it holds up
+    /// nobody for long. A menu stays as long as a session is in it, or a center was heard since that time that may have
+    /// put it when it started.
     case prune(before: WallTime, limit: Int, under: LeaderTerm? = nil)
 
     public static let seedLimit = 100
+    /// How many attempts at the bank are pruned for each CDR. A call makes several: pruned one for one with the CDRs,
+    /// ever more of them would be left behind.
+    public static let attemptsPerRecord = 10
     /// Timeline rows kept of one session; later ones are not.
     public static let timelineLimit = 2000
     /// A menu's content is at most this many bytes.
@@ -162,9 +169,8 @@ package enum RequestClass {
 extension StoreRequest {
     package var requestClass: RequestClass {
         switch self {
-        case .nodes, .administrativeChanges, .session, .sessionsByCallID, .sessionsOwned, .sessionOwners, .menu,
-            .identity,
-            .liveCalls, .call, .callRecords, .accounts, .transfers, .attempts, .audit:
+        case .nodes, .administrativeChanges, .standingOrders, .session, .sessionsByCallID, .sessionsOwned,
+            .sessionOwners, .menu, .identity, .liveCalls, .call, .callRecords, .accounts, .transfers, .attempts, .audit:
             .query
         case .register, .fence, .administer, .acquireLease, .releaseLease, .open, .claim, .markCallerEnded, .bank,
             .bankResult, .seed, .setAccountStatus, .bindPINKey, .putMenu, .prune, .end:

@@ -61,6 +61,8 @@ package protocol StoreTables: LedgerTables {
     mutating func administrativeStates() throws -> [String: AdministrativeState]
     mutating func insert(_ change: AdministrativeChange) throws
     mutating func administrativeChanges(limit: Int) throws -> [AdministrativeChange]
+    /// The newest change of each node, by name. Cheap, however many came before.
+    mutating func standingOrders() throws -> [AdministrativeChange]
     mutating func lease(named name: String) throws -> StoredLease?
     mutating func put(_ lease: StoredLease) throws
 
@@ -102,7 +104,8 @@ package protocol StoreTables: LedgerTables {
     mutating func menu(hash: String) throws -> [UInt8]?
     mutating func putMenu(_ content: [UInt8], hash: String, at time: WallTime) throws
     /// `menusBefore` is for menus, which must also be of no session's.
-    mutating func prune(before time: WallTime, menusBefore: WallTime, limit: Int) throws
+    /// `attemptLimit` is for attempts at the bank, `limit` for the rest.
+    mutating func prune(before time: WallTime, menusBefore: WallTime, limit: Int, attemptLimit: Int) throws
 }
 
 /// Single values that a store keeps.

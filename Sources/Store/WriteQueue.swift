@@ -39,6 +39,9 @@ package struct WriteQueue: Sendable {
         var submitted: MonotonicTime
     }
 
+    /// Answered items that may stay among those that wait before it is worth moving the rest.
+    static let holeLimit = 1_024
+
     let limits: Limits
     private(set) var dropped = 0
     /// Nil where an item was answered before its turn. Positions before `head` belong to a batch that is being run.
@@ -47,6 +50,8 @@ package struct WriteQueue: Sendable {
     /// Position of `items[0]`, counted from the first item ever.
     private var base = 0
     private(set) var count = 0
+    /// Places that are held, those of answered items too.
+    var places: Int { items.count }
     private var urgent = 0
     /// Where the newest checkpoint of a session waits, if nothing else of the session follows it.
     private var newestCheckpoint: [SessionID: Int] = [:]
@@ -82,6 +87,11 @@ package struct WriteQueue: Sendable {
 
     private mutating func note(_ request: StoreRequest, at position: Int) {
         if request.requestClass == .urgent { urgent += 1 }
+        enlist(request, at: position)
+    }
+
+    /// The request waits behind everything else of its session.
+    private mutating func enlist(_ request: StoreRequest, at position: Int) {
         guard let session = request.writtenSession else { return }
         if case .checkpoint = request {
             newestCheckpoint[session] = position
@@ -122,10 +132,13 @@ package struct WriteQueue: Sendable {
 
     /// Writes of the last batch that were not done return to their places, unless a newer checkpoint has come that may
     /// stand for an older one.
+    ///
+    /// - Parameter undone: in the order of their positions.
     mutating func putBack(_ undone: some Sequence<(position: Int, item: Item)>) -> [DueReply] {
         var due: [DueReply] = []
         for index in 0..<head { items[index] = nil }
-        for (position, item) in undone {
+        // The last first: a checkpoint must know of every barrier behind it before it may give way to a newer one.
+        for (position, item) in undone.reversed() {
             if case .checkpoint(let write) = item.request, let newer = newestCheckpoint[write.session],
                 newer > position, (lastBarrier[write.session] ?? -1) < position,
                 let later = items[newer - base], case .checkpoint(let newest) = later.request,
@@ -145,7 +158,6 @@ package struct WriteQueue: Sendable {
                 }
             } else {
                 lastBarrier[session] = max(lastBarrier[session] ?? position, position)
-                if let checkpoint = newestCheckpoint[session], checkpoint < position { newestCheckpoint[session] = nil }
             }
         }
         head = 0
@@ -153,25 +165,54 @@ package struct WriteQueue: Sendable {
         return due
     }
 
-    /// Lets go of answered items at the front, seldom enough that moving the rest costs little.
+    /// Lets go of answered items, seldom enough that moving the rest costs little. Not while a batch is being run: what
+    /// is not done of it returns to its positions.
     private mutating func trim() {
+        guard head == 0 else { return }
         let answered = items.firstIndex { $0 != nil } ?? items.count
-        guard answered == items.count || answered >= 1024 else { return }
-        items.removeFirst(answered)
-        base += answered
+        if answered == items.count || answered >= Self.holeLimit {
+            items.removeFirst(answered)
+            base += answered
+        }
+        // Behind one that is kept for as long as the store is away there may be any number of answered ones.
+        let holes = items.count - count
+        guard holes > Self.holeLimit, holes > count else { return }
+        items.removeAll { $0 == nil }
+        newestCheckpoint.removeAll(keepingCapacity: true)
+        lastBarrier.removeAll(keepingCapacity: true)
+        reindex { _ in true }
+    }
+
+    /// Finds anew where writes of these sessions wait; what was known of them must be forgotten before.
+    private mutating func reindex(_ isMeant: (SessionID) -> Bool) {
+        for position in items.indices where position >= head {
+            guard let request = items[position]?.request, let session = request.writtenSession, isMeant(session) else {
+                continue
+            }
+            enlist(request, at: base + position)
+        }
     }
 
     /// The answers to those who cannot wait longer, now that the store is known to be away.
     mutating func giveUp(because trouble: StoreTrouble, at now: MonotonicTime) -> [DueReply] {
         var due: [DueReply] = []
+        var sessions: Set<SessionID> = []
         for index in items.indices where index >= head {
             guard let item = items[index], !item.request.isRetained else { continue }
             if trouble.kind == .locked, now - item.submitted < patience(of: item.request) { continue }
             due.append(DueReply(completion: item.completion, reply: .unavailable(trouble)))
             items[index] = nil
             count -= 1
-            forget(item.request, at: base + index)
+            if item.request.requestClass == .urgent { urgent -= 1 }
+            if let session = item.request.writtenSession { sessions.insert(session) }
         }
+        // An earlier write is the last barrier now, or the newest checkpoint has nothing behind it any more.
+        for session in sessions {
+            newestCheckpoint[session] = nil
+            lastBarrier[session] = nil
+        }
+        if !sessions.isEmpty { reindex { sessions.contains($0) } }
+        trim()
         return due
     }
 

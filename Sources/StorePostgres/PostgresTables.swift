@@ -117,12 +117,25 @@
         func administrativeChanges(limit: Int) throws -> [AdministrativeChange] {
             try all(
                 "SELECT at_ms, node, state, changed_by FROM administrative_changes ORDER BY id DESC LIMIT $1",
-                [.integer(limit)]
-            ) { row in
-                AdministrativeChange(
-                    at: WallTime(milliseconds: try row.integer(0)), node: try row.text(1), state: try row.raw(2),
-                    by: try row.text(3))
-            }
+                [.integer(limit)], Self.administrativeChange)
+        }
+
+        func standingOrders() throws -> [AdministrativeChange] {
+            // From the newest back, for each node as far as its last one: who was rolled lately is found at once.
+            try all(
+                """
+                SELECT newest.at_ms, newest.node, newest.state, newest.changed_by FROM administrative_states AS ordered
+                    CROSS JOIN LATERAL (
+                        SELECT at_ms, node, state, changed_by FROM administrative_changes AS own
+                            WHERE own.node = ordered.node ORDER BY own.id DESC LIMIT 1) AS newest
+                    ORDER BY ordered.node
+                """, [], Self.administrativeChange)
+        }
+
+        private static func administrativeChange(_ row: PostgresRow) throws -> AdministrativeChange {
+            AdministrativeChange(
+                at: WallTime(milliseconds: try row.integer(0)), node: try row.text(1), state: try row.raw(2),
+                by: try row.text(3))
         }
 
         func lease(named name: String) throws -> StoredLease? {
@@ -178,8 +191,7 @@
                 """, [.text(hash), .bytes(content), .time(time)])
         }
 
-        func prune(before time: WallTime, menusBefore: WallTime, limit: Int) throws {
-            let values: [PostgresValue] = [.time(time), .integer(limit)]
+        func prune(before time: WallTime, menusBefore: WallTime, limit: Int, attemptLimit: Int) throws {
             try send(
                 """
                 WITH old AS (
@@ -187,12 +199,12 @@
                         (SELECT sequence FROM call_records WHERE ended_ms < $1 ORDER BY ended_ms LIMIT $2)
                     RETURNING id)
                 DELETE FROM timeline WHERE session IN (SELECT id FROM old)
-                """, values)
+                """, [.time(time), .integer(limit)])
             try send(
                 """
                 DELETE FROM attempts WHERE id IN
                     (SELECT id FROM (SELECT id, at_ms FROM attempts ORDER BY id LIMIT $2) AS eldest WHERE at_ms < $1)
-                """, values)
+                """, [.time(time), .integer(attemptLimit)])
             try send(
                 """
                 DELETE FROM menus WHERE hash IN (SELECT hash FROM menus WHERE at_ms < $1 ORDER BY hash LIMIT $2)

@@ -143,13 +143,24 @@ public struct YAMLValue {
         return sequence.map(wrap)
     }
 
-    /// The entries in the order of the file, without a check of the keys.
+    /// The entries in the order of the file. Nothing is asked of the keys but that none stands twice: YAML takes `1`
+    /// and `"1"` for two, whoever reads the file does not. The second one is reported and left out.
     public func entries(_ expected: String = "a mapping") -> [(key: YAMLValue, value: YAMLValue)]? {
         guard case .mapping(let mapping) = node else {
             fail("found \(found), expected \(expected)")
             return nil
         }
-        return mapping.map { (wrap($0.key), wrap($0.value)) }
+        var entries: [(key: YAMLValue, value: YAMLValue)] = []
+        var seen: Set<String> = []
+        for entry in mapping {
+            let key = wrap(entry.key)
+            if let text = entry.key.scalar?.string, !seen.insert(text).inserted {
+                key.fail("the key \"\(text)\" stands twice in one mapping")
+            } else {
+                entries.append((key, wrap(entry.value)))
+            }
+        }
+        return entries
     }
 
     /// A mapping with known keys: call `finish()` on it, which refuses those nobody asked for.

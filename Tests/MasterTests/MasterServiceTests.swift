@@ -24,7 +24,7 @@ import Testing
         // An answer of the store that is older than the order does not undo it.
         bench.tell(.administrativeStates([:]))
         #expect(bench.state("center-a") == .draining)
-        bench.tell(.administrativeStates(["center-a": .draining]))
+        bench.tell(.administrativeStates(["center-a": StandingOrder(.draining)]))
         bench.tell(.administrativeStates([:]))
         #expect(bench.state("center-a") == .up)
     }
@@ -53,10 +53,16 @@ import Testing
 
     @Test func ordersInTheStoreHoldForEveryMaster() {
         var bench = MasterBench()
-        bench.tell(.administrativeStates(["center-b": .disabled, "gone": .draining]))
+        bench.tell(
+            .administrativeStates([
+                "center-b": StandingOrder(.disabled, by: "ops"), "gone": StandingOrder(.draining),
+            ]))
         bench.run(until: .seconds(5))
         #expect(bench.state("center-b") == .disabled)
         #expect(bench.tables.last?.state("center-b") == .disabled)
+        // Who ordered it is known at a master that was not asked, too.
+        let reason = bench.core.nodeReports().first { $0.name == "center-b" }?.reason
+        #expect(reason?.contains("disabled by ops") == true, "\(reason ?? "")")
     }
 
     @Test func ordersAreRefusedByAStandbyAndForUnknownNodes() {
@@ -141,6 +147,18 @@ import Testing
         bench.nodes["center-a"]?.behaviour = .refuses
         bench.run(until: .seconds(6))
         #expect(try bench.report("center-a").calls == nil)
+    }
+
+    /// What an access node says of itself counts requests, and its limit transactions.
+    @Test func onlyNodesThatHoldCallsAreListedWithTheirs() throws {
+        var bench = MasterBench()
+        for name in ["access-1", "center-a"] { bench.nodes[name]?.load = NodeLoad(calls: 3, limit: 500) }
+        bench.run(until: .seconds(5))
+        let center = try bench.report("center-a")
+        #expect(center.calls == 3 && center.limit == 500)
+        let access = try bench.report("access-1")
+        #expect(access.state == .up)
+        #expect(access.calls == nil && access.limit == nil)
     }
 
     @Test func aMasterPassesOverItselfInItsList() throws {

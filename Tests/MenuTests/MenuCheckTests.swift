@@ -68,6 +68,8 @@ import Testing
             "found \"sometimes\", expected true or false"
         ),
         ("first: {say: [ask], first-digit: soon, keys: {\"1\": bye}}", "expected a time such as 500ms"),
+        ("first: {say: [ask], first-digit: 0s, keys: {\"1\": bye}}", "no time to press anything; at least 500ms"),
+        ("first: {enter: {digits: a, length: 4}, inter-digit: 499ms, say: [ask], go: bye}", "at least 500ms"),
         ("first: {say: {en: [ask]}, keys: {\"1\": bye}}", "nothing is said in \"zh\""),
         ("first: {say: [{in: fr, say: [ask]}], keys: {\"1\": bye}}", "expected a language of this menu"),
         ("first: {say: [{pick: x, clips: {a: ask}}], keys: {\"1\": bye}}", "a pick needs an \"else\""),
@@ -105,10 +107,35 @@ import Testing
         #expect(twice.contains { $0.contains("first stand twice") || $0.contains("'first'") || $0.contains("first") })
     }
 
+    /// `1` and `"1"` are two keys to YAML and one to whoever reads the menu: only one of them could count.
+    @Test func aKeyThatStandsTwiceIsReportedOnceAtItsLine() {
+        let keys = MenuFixture.problems(
+            states: """
+                  first:
+                    say: [ask]
+                    keys:
+                      1: bye
+                      "1": first
+                """)
+        #expect(keys == ["12: the key \"1\" stands twice in one mapping"])
+        let clips = MenuFixture.problems(
+            states: "  first: {say: [{pick: x, clips: {1: ask, \"1\": ask}, else: ask}], keys: {\"2\": bye}}")
+        #expect(clips.filter { $0.contains("twice") } == ["8: the key \"1\" stands twice in one mapping"])
+    }
+
     @Test func statesThatNobodyReachesAreWarnedOf() throws {
         #expect(
             try findings(Self.fine + "\n  lonely: {say: [ask], go: first}")
                 == ["m.yaml:9: warning: the state \"lonely\" is never reached"])
+    }
+
+    @Test func aStartThatDoesNotExistIsAllThatIsSaid() throws {
+        var catalogue = PromptCatalogue()
+        try catalogue.add(file: "language: en\nclips: {ask: Ask, goodbye: Bye}", named: "en.yaml")
+        try catalogue.add(file: "language: zh\nclips: {ask: 问, goodbye: 再见}", named: "zh.yaml")
+        let source = MenuFixture.source(states: "  second: {say: [ask], keys: {\"1\": bye}}")
+        let found = MenuCheck.problems(in: source, catalogue: catalogue).map(\.description)
+        #expect(found == ["m.yaml:4: error: there is no state \"first\""])
     }
 
     @Test func clipsWithoutATextAreNamedForEachLanguage() throws {

@@ -53,6 +53,12 @@ import Testing
             "lines.9 196: found a key that is not allowed, "
                 + "expected a line (1 to 32 of 0-9, a-z, A-Z, +, *, #, -, _ and .)"),
         Case(
+            Minimal.center, "{\"9196\": {echo: true}}", "{9196: {echo: true}, \"9196\": {music: true}}",
+            "lines.9196: found a key that stands twice, expected each key once"),
+        Case(
+            Minimal.access, adding: "routing: {lines: {95533: {policy: hash}, '95533': {policy: weighted}}}",
+            "routing.lines.95533: found a key that stands twice, expected each key once"),
+        Case(
             Minimal.center, adding: "languages: {english: {voice: say}}",
             "languages.english: found a key that is not allowed, expected a language code of two or three letters (zh, en)",
             "languages.english.voice: found no {output}, expected {output} where the WAV file's name goes"),
@@ -144,6 +150,18 @@ import Testing
     ])
     func saysWhereWhatAndWhatIsAllowed(wrong: Case) {
         #expect(problems(wrong.yaml) == wrong.lines)
+    }
+
+    @Test func aKeyThatStandsTwiceIsToldAtItsLine() {
+        let yaml = Minimal.center.replacing(
+            "lines: {\"9196\": {echo: true}}", with: "lines:\n  9196: {echo: true}\n  \"9196\": {music: true}")
+        do {
+            _ = try NodeProfile.decode(yaml: yaml, file: "p.yaml")
+            Issue.record("taken")
+        } catch {
+            #expect(error.list.map(\.line) == [7])
+            #expect(error.list.map(\.path) == ["lines.9196"])
+        }
     }
 
     @Test func allProblemsAreReportedAtOnce() {

@@ -323,6 +323,7 @@ import Testing
         bench.behaviour = .answers
         bench.run(until: .seconds(2))
         #expect(bench.health.state == .draining)
+        #expect(bench.health.reason.hasSuffix("answers in a row; drained by ops"))
         bench.tell { $0.administer(.disabled, reason: "disabled by ops", now: $1, into: &$2) }
         #expect(bench.health.state == .disabled)
         bench.tell { $0.administer(.enabled, reason: "enabled by ops", now: $1, into: &$2) }

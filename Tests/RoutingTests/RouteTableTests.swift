@@ -111,6 +111,20 @@ func table(
         #expect(kept.centers.allSatisfy { $0.ramp == nil })
     }
 
+    /// The masters of a store that was restored from a backup count their epochs on from there.
+    @Test func aTableFromDiskGivesWayToAnyThatAMasterPublishes() throws {
+        let written = table([entry("a")], epoch: 9, generation: 4)
+        let kept = written.restoredFromDisk()
+        let older = table([entry("a"), entry("b")], epoch: 3, generation: 1)
+        #expect(older.supersedes(kept))
+        #expect(written.supersedes(kept))
+        #expect(!older.supersedes(written))
+        #expect(!RouteTable(profileCenters: [entry("a")]).supersedes(kept))
+        #expect(kept == written && kept.hashValue == written.hashValue)
+        #expect(kept.encodedJSON() == written.encodedJSON())
+        #expect(try !RouteTable(json: kept.encodedJSON()).isProvisional)
+    }
+
     @Test func onlyLoadsMayWaitToBePublished() {
         let one = table([entry("a", calls: 1)], generation: 1)
         #expect(!table([entry("a", calls: 50)], generation: 2).differsInRoutes(from: one))

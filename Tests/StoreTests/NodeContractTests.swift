@@ -58,6 +58,34 @@ import Testing
                 ]))
     }
 
+    /// Access nodes never register, and other nodes are rolled ever again.
+    @Test(arguments: EngineKind.allCases) func theNewestOrderOfEachNodeStandsHoweverManyCameSince(_ kind: EngineKind)
+        throws
+    {
+        var store = try StoreUnderTest(kind)
+        #expect(store.ask(.standingOrders) == .administrativeChanges([]))
+        var orders: [StoreRequest] = [
+            .administer(node: "access-1", .disabled, by: "li", under: nil),
+            .administer(node: "access-1", .draining, by: "wu", under: nil),
+        ]
+        for round in 1...600 {
+            orders.append(.administer(node: "center-b", .draining, by: "roll \(round)", under: nil))
+            orders.append(.administer(node: "center-b", .enabled, by: "roll \(round)", under: nil))
+        }
+        let replies = try store.ask(all: orders)
+        #expect(replies.allSatisfy { $0 == .done })
+        store.pass(.seconds(1))
+        #expect(store.ask(.administer(node: "center-a", .draining, by: "li", under: nil)) == .done)
+        #expect(
+            store.ask(.standingOrders)
+                == .administrativeChanges([
+                    AdministrativeChange(at: Given.start, node: "access-1", state: .draining, by: "wu"),
+                    AdministrativeChange(
+                        at: Given.start + .seconds(1), node: "center-a", state: .draining, by: "li"),
+                    AdministrativeChange(at: Given.start, node: "center-b", state: .enabled, by: "roll 600"),
+                ]))
+    }
+
     @Test(arguments: EngineKind.allCases) func aLeaseHasOneHolderAndEachTermItsEpoch(_ kind: EngineKind) throws {
         var store = try StoreUnderTest(kind)
         let (a, b) = (try Given.node("master-a"), try Given.node("master-b"))

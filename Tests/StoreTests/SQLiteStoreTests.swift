@@ -209,7 +209,7 @@ import Testing
     }
 
     @Test func manyNodesWriteAtOnceAndNothingIsLost() async throws {
-        let stores = (0..<4).map { [scratch] _ in SQLiteStore(path: scratch.file) }
+        let stores = (0..<4).map { [scratch] _ in SQLiteStore(path: scratch.file, limits: Pace.patientLimits) }
         _ = await stores[0].submit(.seed(try (1...4).map { try Given.opening($0, minor: 100_000) }))
         let done = await withTaskGroup(of: Int.self) { group in
             for (index, store) in stores.enumerated() {

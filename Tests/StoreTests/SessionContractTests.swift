@@ -359,6 +359,25 @@ import Testing
         #expect(store.ask(.menu(hash: "unused")) == .notFound)
     }
 
+    /// A call makes several attempts at the bank, which must go as fast as the calls do.
+    @Test(arguments: EngineKind.allCases) func attemptsArePrunedSeveralForEachCall(_ kind: EngineKind) throws {
+        var store = try StoreUnderTest(kind)
+        let balance = StoreRequest.bank(BankRequest(LedgerRequest(customer: try Given.customer(1), .balance)))
+        func left() -> Int? {
+            guard case .attempts(let attempts) = store.ask(.attempts(limit: 100)) else { return nil }
+            return attempts.count
+        }
+        for _ in 0..<25 { _ = store.ask(balance) }
+        store.pass(.seconds(100))
+        for _ in 0..<3 { _ = store.ask(balance) }
+        var counts: [Int?] = []
+        for _ in 0..<4 {
+            #expect(store.ask(.prune(before: store.now.wall, limit: 1)) == .done)
+            counts.append(left())
+        }
+        #expect(counts == [18, 8, 3, 3])
+    }
+
     /// Another center must be able to load the menu of any call that a center may answer yet, however long it is up.
     @Test(arguments: EngineKind.allCases) func menusOfACenterThatIsUpStayHoweverOldTheyAre(_ kind: EngineKind) throws {
         var store = try StoreUnderTest(kind)

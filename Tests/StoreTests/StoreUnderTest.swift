@@ -24,6 +24,20 @@ enum EngineKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
     }()
 }
 
+/// How much slower than usual this run may be: under a sanitizer everything takes several times as long.
+enum Pace {
+    static let factor = ProcessInfo.processInfo.environment["TANDEM_TEST_SLOWNESS"].flatMap { Int($0) } ?? 1
+
+    static func time(_ usual: Duration) -> Duration { usual * factor }
+
+    /// For tests of what is done, not of how long it takes: nobody gives up because others are at work.
+    static var patientLimits: WriteQueue.Limits {
+        var limits = WriteQueue.Limits()
+        limits.patience = .seconds(60)
+        return limits
+    }
+}
+
 /// A directory that goes with its test.
 final class Scratch: Sendable {
     let directory: String

@@ -146,6 +146,43 @@ import Testing
         #expect(queue.takeBatch().count == 2)
     }
 
+    @Test func aCheckpointThatFailedStaysBeforeAWriteThatFailedWithIt() throws {
+        var queue = WriteQueue()
+        let mark = StoreRequest.markCallerEnded(Given.session(1), at: Given.start)
+        add(try checkpoint(1, "a"), to: &queue)
+        add(mark, to: &queue)
+        let batch = queue.takeBatch()
+        add(try checkpoint(1, "b"), to: &queue)
+        #expect(queue.putBack(batch).isEmpty)
+        #expect(queue.takeBatch().map(\.item.request) == [try checkpoint(1, "a"), mark, try checkpoint(1, "b")])
+    }
+
+    /// A heartbeat is kept for as long as the store is away, and everything that is given up meanwhile came after it.
+    @Test func whatIsGivenUpBehindAKeptWriteLeavesNothingBehind() throws {
+        var queue = WriteQueue()
+        add(try heartbeat(), to: &queue)
+        let question = StoreRequest.bankResult(try #require(.init("op")))
+        for _ in 0..<50 {
+            for _ in 0..<500 { add(question, to: &queue) }
+            #expect(queue.giveUp(because: StoreTrouble(.full, ""), at: at(0)).count == 500)
+        }
+        #expect(queue.count == 1)
+        #expect(queue.places <= 1 + WriteQueue.holeLimit)
+        #expect(queue.takeBatch().map(\.item.request) == [try heartbeat()])
+    }
+
+    @Test func aNewerCheckpointFindsTheOneThatMovedUp() throws {
+        var queue = WriteQueue()
+        add(try heartbeat(), to: &queue)
+        let question = StoreRequest.bankResult(try #require(.init("op")))
+        for _ in 0...WriteQueue.holeLimit { add(question, to: &queue) }
+        add(try checkpoint(1, "a"), to: &queue)
+        _ = queue.giveUp(because: StoreTrouble(.full, ""), at: at(0))
+        #expect(queue.places == 2)
+        add(try checkpoint(1, "b"), to: &queue)
+        #expect(queue.takeBatch().map(\.item.request) == [try heartbeat(), try checkpoint(1, "b")])
+    }
+
     @Test func whatIsAnsweredLeavesNothingBehind() throws {
         var queue = WriteQueue()
         for round in 0..<5000 {

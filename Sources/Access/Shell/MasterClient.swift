@@ -19,7 +19,7 @@ final class MasterClient: Sendable {
     private static let reportLimit: Duration = .seconds(1)
 
     private struct State {
-        /// `STORE:EPOCH:GENERATION` of the table in use, when a master made it.
+        /// `STORE:EPOCH:GENERATION` of the table in use, when a master gave it to this process.
         var held: String?
         /// When a master answered last.
         var heard: ContinuousClock.Instant?
@@ -53,11 +53,11 @@ final class MasterClient: Sendable {
         for task in tasks.withLock({ $0 }) { task.cancel() }
     }
 
-    /// A table is in use: masters are asked for a newer one.
+    /// A table is in use: masters are asked for a newer one. In place of one from the profile or from disk any will do,
+    /// also an older one.
     func holds(_ table: RouteTable) {
-        let name =
-            table.storeID == RouteTable.profileStoreID
-            ? nil : "\(table.storeID):\(table.leaderEpoch):\(table.generation)"
+        let isFromMaster = table.storeID != RouteTable.profileStoreID && !table.isProvisional
+        let name = isFromMaster ? "\(table.storeID):\(table.leaderEpoch):\(table.generation)" : nil
         state.withLock { $0.held = name }
     }
 

@@ -27,7 +27,7 @@ struct MasterAPI: Sendable {
 
     func add(to routes: WebRoutes) {
         routes.get(Self.prefix + "/nodes", token: token) { _ in try .json(try await nodes()) }
-        routes.get(Self.prefix + "/calls", token: token) { _ in try .json(try await calls()) }
+        routes.get(Self.prefix + "/calls", token: token) { request in try .json(try await calls(request)) }
         routes.get(Self.prefix + "/calls/{id}", token: token) { request in
             try .json(try await call(try request.parameter("id")))
         }
@@ -37,7 +37,7 @@ struct MasterAPI: Sendable {
         routes.get(Self.prefix + "/seats", token: token) { _ in try .json([String]()) }
         routes.get(Self.prefix + "/queues", token: token) { _ in try .json([String]()) }
         routes.get(Self.prefix + "/alarms", token: token) { request in
-            try .json(await alarms(request))
+            try .json(try await alarms(request))
         }
         routes.get(Self.prefix + "/events", token: token) { request in try await events(request) }
         for (word, state) in Self.orders {
@@ -58,8 +58,9 @@ struct MasterAPI: Sendable {
         return report.nodes
     }
 
-    private func calls() async throws(WebFailure) -> [LiveCall] {
-        let reply = await desk.store.submit(.liveCalls(limit: Self.callLimit))
+    private func calls(_ request: WebRequest) async throws(WebFailure) -> [LiveCall] {
+        let limit = try request.number("limit", in: 1...Self.callLimit) ?? Self.callLimit
+        let reply = await desk.store.submit(.liveCalls(limit: limit))
         guard case .liveCalls(let calls) = reply else { throw failure(reply) }
         return calls
     }
@@ -86,15 +87,19 @@ struct MasterAPI: Sendable {
     }
 
     /// What the leader raised holds at every master: it alone sees what becomes of fences and takeovers.
-    private func alarms(_ request: WebRequest) async -> [Alarm] {
+    private func alarms(_ request: WebRequest) async throws(WebFailure) -> [Alarm] {
         let own = desk.alarms.alarms
         guard request.header(Self.forwarded) == nil, case .standby(let leader?)? = await desk.report()?.standing,
             let endpoint = desk.peers[leader.name],
             let answer = try? await client.send(
                 "GET", to: endpoint, path: Self.prefix + "/alarms", token: token, body: [],
-                headers: [(Self.forwarded, desk.identity.name)], within: .milliseconds(500)),
-            answer.status == 200, let raised = try? WebJSON.decode([Alarm].self, from: answer.body)
+                headers: [(Self.forwarded, desk.identity.name)], within: .milliseconds(500))
         else { return own }
+        // A list that lacks the leader's alarms for good would look like one in which nothing is wrong.
+        if answer.status == 401 { throw Self.hasOtherToken(leader) }
+        guard answer.status == 200, let raised = try? WebJSON.decode([Alarm].self, from: answer.body) else {
+            return own
+        }
         let mine = own.filter { alarm in !raised.contains { $0.code == alarm.code && $0.node == alarm.node } }
         return (raised + mine).sorted { $0.since < $1.since }
     }
@@ -112,13 +117,15 @@ struct MasterAPI: Sendable {
         guard !desk.feed.isFull else {
             throw .unavailable("\(EventFeed.listenerLimit) others listen already", retryAfter: 10)
         }
-        let (desk, alarms) = (desk, await alarms(request))
+        // What the leader raised is told to those who listen there.
+        let known = (try? await alarms(request)) ?? desk.alarms.alarms
+        let desk = desk
         return .events {
             desk.feed.subscribe {
                 let nodes = await desk.report()?.nodes ?? []
                 let calls = await desk.calls.holding()
                 return nodes.compactMap { ServerSentEvent(name: "node", json: $0) }
-                    + alarms.compactMap { ServerSentEvent(name: "alarm-raised", json: $0) }
+                    + known.compactMap { ServerSentEvent(name: "alarm-raised", json: $0) }
                     + calls.compactMap { ServerSentEvent(name: "call-started", json: $0) }
             }
         }
@@ -171,13 +178,23 @@ struct MasterAPI: Sendable {
             let endpoint = desk.peers[leader.name]
         else { throw WebFailure.unavailable("no master leads now") }
         let headers = [(Self.forwarded, desk.identity.name), (Self.operatorField, Self.author(of: request))]
+        let answer: HTTPClient.Answer
         do throws(HTTPClientError) {
-            let answer = try await client.send(
+            answer = try await client.send(
                 request.method, to: endpoint, path: request.path, token: token, body: [], headers: headers,
                 within: .seconds(3))
-            return .bytes(answer.body, type: answer.header("Content-Type") ?? "application/json", status: answer.status)
         } catch {
             throw WebFailure.unavailable("the leader, \(leader.name), does not answer: \(error)")
         }
+        // The client's token was right: it is this master's that the leader does not know.
+        if answer.status == 401 { throw Self.hasOtherToken(leader) }
+        return .bytes(answer.body, type: answer.header("Content-Type") ?? "application/json", status: answer.status)
+    }
+
+    /// Each machine makes a token of its own where it was not given the other's.
+    private static func hasOtherToken(_ leader: NodeIdentity) -> WebFailure {
+        .unavailable(
+            "the leader, \(leader.name), has another API token: give both masters the same secrets/api-token",
+            retryAfter: 10)
     }
 }

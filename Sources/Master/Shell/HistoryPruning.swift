@@ -2,9 +2,11 @@ import Primitives
 import Session
 import Store
 
-/// Removes call records that were kept for as long as the profile says, while this master leads: a few at a time, often,
-/// so that no run holds the writers' lock for long. Fifty every five seconds are 864,000 calls a day.
+/// Removes call records, and attempts at the bank, that were kept for as long as the profile says, while this master
+/// leads: a few at a time, often, so that no run holds the writers' lock for long. Fifty every five seconds are 864,000
+/// calls a day, with up to `StoreRequest.attemptsPerRecord` attempts each.
 struct HistoryPruning: Sendable {
+    /// Call records of one run.
     static let limit = 50
 
     let store: any Store

@@ -139,9 +139,9 @@ extension StoreRequest {
 
     var writes: Bool {
         switch self {
-        case .nodes, .administrativeChanges, .session, .sessionsByCallID, .sessionsOwned, .sessionOwners, .menu,
-            .identity, .liveCalls,
-            .call, .callRecords, .accounts, .transfers, .attempts, .audit, .bankResult:
+        case .nodes, .administrativeChanges, .standingOrders, .session, .sessionsByCallID, .sessionsOwned,
+            .sessionOwners, .menu, .identity, .liveCalls, .call, .callRecords, .accounts, .transfers, .attempts, .audit,
+            .bankResult:
             false
         default: true
         }

@@ -182,7 +182,7 @@ extension World {
             if case .identity(let identity) = reply { tellMaster(index, .storeIdentified(identity.id)) }
         case .nodes:
             guard case .nodes(let rows) = reply else { return }
-            let states = rows.map { ($0.registration.identity.name, $0.administrative) }
+            let states = rows.map { ($0.registration.identity.name, StandingOrder($0.administrative)) }
             tellMaster(
                 index, .administrativeStates(Dictionary(states, uniquingKeysWith: { first, _ in first })))
             let fenced = rows.filter { $0.isFenced && $0.registration.role == .center }

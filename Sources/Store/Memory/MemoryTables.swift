@@ -59,6 +59,11 @@ struct MemoryTables: StoreTables, Sendable {
     }
 
     func administrativeChanges(limit: Int) -> [AdministrativeChange] { changes.suffix(limit).reversed() }
+    func standingOrders() -> [AdministrativeChange] {
+        let newest = Dictionary(changes.map { ($0.node, $0) }, uniquingKeysWith: { _, last in last })
+        return newest.values.sorted { $0.node < $1.node }
+    }
+
     func lease(named name: String) -> StoredLease? { leases[name] }
     mutating func put(_ lease: StoredLease) { leases[lease.term.lease] = lease }
 
@@ -187,14 +192,14 @@ struct MemoryTables: StoreTables, Sendable {
         menus[hash] = (content, time)
     }
 
-    mutating func prune(before time: WallTime, menusBefore: WallTime, limit: Int) {
+    mutating func prune(before time: WallTime, menusBefore: WallTime, limit: Int, attemptLimit: Int) {
         let old = endedOrder.lazy.filter { [ended] in (ended[$0]?.record.ended ?? time) < time }.prefix(limit)
         for id in Array(old) {
             ended[id] = nil
             timelines[id] = nil
         }
         endedOrder.removeAll { ended[$0] == nil }
-        bank.pruneAttempts(before: time, limit: limit)
+        bank.pruneAttempts(before: time, limit: attemptLimit)
         let used = Set(sessions.values.compactMap { $0.checkpoint.menu?.hash })
         let eldest = menus.filter { $0.value.at < menusBefore }.keys.sorted().prefix(limit)
         for hash in eldest where !used.contains(hash) { menus[hash] = nil }

@@ -20,14 +20,26 @@ public final class SQLiteStore: ClosableStore {
     /// Opens or makes the file. Never fails: `health` says what is wrong.
     /// `observeBatch` hears how long each transaction took and how many requests were in it, `observeStep` how far it
     /// is, both on the writer's thread.
-    public init(
+    public convenience init(
         path: String, rules: BankRules = .standard, clock: @escaping @Sendable () -> StoreTime = StoreTime.system,
+        observeBatch: @escaping @Sendable (Duration, Int) -> Void = { _, _ in },
+        observeStep: @escaping TransactionObserver = { _ in }
+    ) {
+        self.init(
+            path: path, limits: WriteQueue.Limits(), rules: rules, clock: clock, observeBatch: observeBatch,
+            observeStep: observeStep)
+    }
+
+    package init(
+        path: String, limits: WriteQueue.Limits, rules: BankRules = .standard,
+        clock: @escaping @Sendable () -> StoreTime = StoreTime.system,
         observeBatch: @escaping @Sendable (Duration, Int) -> Void = { _, _ in },
         observeStep: @escaping TransactionObserver = { _ in }
     ) {
         self.clock = clock
         writer = StoreWriter(
-            WatchedFile(path: path, rules: rules, observeStep: observeStep), clock: clock, observeBatch: observeBatch)
+            WatchedFile(path: path, rules: rules, observeStep: observeStep), limits: limits, clock: clock,
+            observeBatch: observeBatch)
         readers.maxConcurrentOperationCount = 4
         readers.name = "tandem.store.queries"
         writer.start()

@@ -92,12 +92,26 @@ extension SQLiteTables {
 
     func administrativeChanges(limit: Int) throws -> [AdministrativeChange] {
         try db.all(
-            "SELECT at_ms, node, state, changed_by FROM administrative_changes ORDER BY id DESC LIMIT ?", [limit]
-        ) { row in
-            AdministrativeChange(
-                at: WallTime(milliseconds: try row.integer(0)), node: try row.text(1), state: try row.raw(2),
-                by: try row.text(3))
-        }
+            "SELECT at_ms, node, state, changed_by FROM administrative_changes ORDER BY id DESC LIMIT ?", [limit],
+            Self.administrativeChange)
+    }
+
+    func standingOrders() throws -> [AdministrativeChange] {
+        // From the newest back, for each node as far as its last one: who was rolled lately is found at once.
+        try db.all(
+            """
+            SELECT newest.at_ms, newest.node, newest.state, newest.changed_by FROM administrative_states AS ordered
+                CROSS JOIN administrative_changes AS newest ON newest.id = (
+                    SELECT own.id FROM administrative_changes AS own WHERE own.node = ordered.node
+                        ORDER BY own.id DESC LIMIT 1)
+                ORDER BY ordered.node
+            """, [], Self.administrativeChange)
+    }
+
+    private static func administrativeChange(_ row: SQLiteRow) throws -> AdministrativeChange {
+        AdministrativeChange(
+            at: WallTime(milliseconds: try row.integer(0)), node: try row.text(1), state: try row.raw(2),
+            by: try row.text(3))
     }
 
     func lease(named name: String) throws -> StoredLease? {
@@ -144,7 +158,7 @@ extension SQLiteTables {
             [hash, Data(content), time.milliseconds])
     }
 
-    func prune(before time: WallTime, menusBefore: WallTime, limit: Int) throws {
+    func prune(before time: WallTime, menusBefore: WallTime, limit: Int, attemptLimit: Int) throws {
         // Records are in the order of their ends, or nearly so: the eldest alone are looked at, because a search through
         // all that are young would hold the writers' lock.
         let old = """
@@ -160,7 +174,7 @@ extension SQLiteTables {
             """
             DELETE FROM attempts WHERE id IN
                 (SELECT id FROM (SELECT id, at_ms FROM attempts ORDER BY id LIMIT ?) WHERE at_ms < ?)
-            """, arguments)
+            """, [attemptLimit, time.milliseconds])
         try db.change(
             """
             DELETE FROM menus WHERE hash IN (SELECT hash FROM menus WHERE at_ms < ? ORDER BY hash LIMIT ?)

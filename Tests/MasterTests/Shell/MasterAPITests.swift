@@ -203,6 +203,25 @@ import Testing
         await fixture.stop()
     }
 
+    /// A node that is rolled gets two orders each time, and one that never registers has nothing but its order.
+    @Test func anOrderStandsHoweverManyCameSince() async throws {
+        let store = MemoryStore(id: "store-1")
+        _ = await store.submit(.administer(node: "center-b", .draining, by: "earlier", under: nil))
+        for _ in 1...1_001 {
+            _ = await store.submit(.administer(node: "center-c", .enabled, by: "roll", under: nil))
+        }
+        let fixture = try await MasterFixture(store: store)
+        do {
+            try await eventually("it drains") { await fixture.state(of: "center-b") == .draining }
+            let report = await fixture.node.desk.report()?.nodes.first { $0.name == "center-b" }
+            #expect(report?.reason.contains("by earlier") == true, "\(report?.reason ?? "")")
+        } catch {
+            await fixture.stop()
+            throw error
+        }
+        await fixture.stop()
+    }
+
     @Test func ordersThatCannotBeAreRefused() async throws {
         try await MasterFixture.run { (fixture) async throws in
             let unknown = try await fixture.post("/api/v1/nodes/center-z/drain", token: fixture.token)

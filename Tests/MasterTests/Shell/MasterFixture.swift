@@ -64,10 +64,13 @@ final class MasterFixture: Sendable {
         try await self.init(watching: try names.map { try FakeNode($0) }, store: store, configure: configure)
     }
 
-    /// - Parameter real: used by the master in place of the store in memory.
+    /// - Parameters:
+    ///   - real: used by the master in place of the store in memory.
+    ///   - secret: the API's token.
     init(
         name: String = "master-a", watching centers: [FakeNode], others: [Other] = [],
         store: MemoryStore = MemoryStore(id: "store-1"), real: (any Store)? = nil,
+        secret: String = MasterFixture.secret,
         configure: (inout MasterNode.Timings) -> Void = { _ in }
     ) async throws {
         var log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -76,7 +79,7 @@ final class MasterFixture: Sendable {
         timings.look = .milliseconds(20)
         timings.longPoll = .milliseconds(300)
         configure(&timings)
-        let token = try #require(BearerToken(Self.secret))
+        let token = try #require(BearerToken(secret))
         let state = StateDirectory(
             FileManager.default.temporaryDirectory.appending(path: "tandem-master-\(UUID())").path)
         try state.prepare()

@@ -11,7 +11,7 @@ import Testing
 @Suite(.serialized) struct TwoMastersTests {
     /// master-a leads; master-b stands by and knows it.
     private func withTwo(
-        centers names: [String] = ["center-a", "center-b"],
+        centers names: [String] = ["center-a", "center-b"], secretOfSecond: String = MasterFixture.secret,
         _ body: (_ first: MasterFixture, _ second: MasterFixture) async throws -> Void
     ) async throws {
         let store = MemoryStore(id: "store-1")
@@ -21,7 +21,8 @@ import Testing
         let sip = try #require(first.node.endpoints.first)
         let second = try await MasterFixture(
             name: "master-b", watching: centers,
-            others: [MasterFixture.Other(name: "master-a", sip: sip, http: first.http.endpoint)], store: store)
+            others: [MasterFixture.Other(name: "master-a", sip: sip, http: first.http.endpoint)], store: store,
+            secret: secretOfSecond)
         do {
             try await eventually("the standby sees all") {
                 guard let report = await second.node.desk.report() else { return false }
@@ -91,6 +92,22 @@ import Testing
             try await eventually("the leader drains it") { await first.state(of: "center-a") == .draining }
             try await eventually("the standby knows") { await second.state(of: "center-a") == .draining }
             try await eventually("the center is told") { first.centers[0].state.notice?.want == .draining }
+        }
+    }
+
+    /// On two machines each master makes a token of its own, unless both are given one: the client's is right here, and
+    /// must not be told that it is wrong.
+    @Test func mastersWithDifferentTokensSayThatTheyDiffer() async throws {
+        try await withTwo(secretOfSecond: "00112233445566778899aabbccddeeff") { first, second in
+            let words = "the leader, master-a, has another API token: give both masters the same secrets/api-token"
+            let order = try await second.post("/api/v1/nodes/center-a/drain", token: second.token)
+            #expect(order.status == 503)
+            #expect(order.text.contains(words), "\(order.text)")
+            #expect(await first.state(of: "center-a") == .up)
+            let alarms = try await second.get("/api/v1/alarms")
+            #expect(alarms.status == 503)
+            #expect(alarms.text.contains(words), "\(alarms.text)")
+            #expect(try await second.get("/api/v1/nodes").status == 200)
         }
     }
 

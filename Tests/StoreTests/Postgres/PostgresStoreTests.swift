@@ -15,7 +15,7 @@
         let schema = PostgresServer.freshSchema()
 
         func store(_ server: PostgresServer, patience: PostgresPatience = .writer) -> PostgresStore {
-            PostgresStore(url: server.url, schema: schema, patience: patience)
+            PostgresStore(url: server.url, schema: schema, limits: Pace.patientLimits, patience: patience)
         }
 
         /// Asks until the store is back; each answer takes as long as the store needs to try again.
@@ -122,29 +122,31 @@
             #expect(await store.submit(.bindPINKey(id: "k")) == .done)
             try server.stop()
             #expect(await store.submit(.bindPINKey(id: "k")).trouble?.kind == .unreachable)
-            for seed in 1...25 {
+            for seed in 1...45 {
                 store.submit(.checkpoint(Given.write(Given.checkpoint(UInt64(seed)), node))) { _ in }
             }
-            let ends = (1...15).map { seed in
+            let ends = (1...35).map { seed in
                 Given.checkpoint(UInt64(100 + seed)).record.closed(.caller, at: Given.start + .seconds(900))
             }
             let (replies, answered) = AsyncStream.makeStream(of: StoreReply.self)
             for record in ends { store.submit(.end(record, under: Ownership(node: node))) { answered.yield($0) } }
-            #expect(store.health.dropped == 10)
+            // Twenty and then ten more are kept; up to ten are being tried at that moment and do not count.
+            #expect((30...50).contains(store.health.dropped), "\(store.health.dropped)")
             try server.start()
             var seen: [StoreReply] = []
             for await reply in replies {
                 seen.append(reply)
                 if seen.count == ends.count { break }
             }
-            #expect(seen.prefix(5).allSatisfy { $0.trouble?.kind == .overloaded })
-            #expect(seen.dropFirst(5).allSatisfy { $0 == .done })
+            let overloaded = seen.count { $0.trouble?.kind == .overloaded }
+            #expect(overloaded >= 15)
+            #expect(seen.count { $0 == .done } == seen.count - overloaded)
             #expect(await askUntilBack(.bindPINKey(id: "k"), store) == .done)
             #expect(store.health.trouble == nil)
             guard case .callRecords(let kept) = await askUntilBack(.callRecords(limit: 99, before: nil), store) else {
                 return unexpectedReply()
             }
-            #expect(Set(kept.map(\.id)) == Set(ends.prefix(10).map(\.id)))
+            #expect(Set(kept.map(\.id)) == Set(ends.prefix(ends.count - overloaded).map(\.id)))
             await store.close()
         }
 
