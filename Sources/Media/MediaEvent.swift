@@ -10,6 +10,9 @@ public enum MediaEvent: Hashable, Sendable {
     case stoppedByDigit(PlaybackID)
     /// Media come from there and go there now.
     case latched(Endpoint)
+    /// Nothing was heard for `MediaStream.silence` while the other side should send; told once until `heardAgain`.
+    case fellSilent
+    case heardAgain
     /// Nothing was heard for the stream's time-out; told once until something is heard again.
     case timedOut
 }

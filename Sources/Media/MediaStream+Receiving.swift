@@ -30,7 +30,7 @@ extension MediaStream {
         }
         counters.packetsReceived &+= 1
         counters.octetsReceived &+= UInt32(truncatingIfNeeded: packet.payload.count)
-        heard(now: now)
+        heard(now: now, events: &events)
         let payload = UnsafeRawBufferPointer(rebasing: bytes[packet.payload])
         switch content {
         case .events:

@@ -27,6 +27,9 @@ public struct MediaStream: Sendable {
     }
 
     public let options: Options
+    /// Who speaks sends far more often; who was not heard for so long is not heard now.
+    public static let silence = Duration.seconds(10)
+
     /// Our own synchronisation source.
     public let ssrc: UInt32
     public private(set) var agreement: MediaAgreement?
@@ -67,6 +70,7 @@ public struct MediaStream: Sendable {
     /// The last packet carried more than silence.
     private var wasTalking = false
     private var hasTimedOut = false
+    private var isSilent = false
     var lastHeard: MonotonicTime
 
     /// - Parameter random: for SSRC, sequence, timestamp and CNAME, which start at random (RFC 3550 §5.1).
@@ -177,6 +181,10 @@ public struct MediaStream: Sendable {
     ) -> Int {
         precondition(buffer.count >= Self.maximumPacketBytes, "no room for an RTP packet")
         lastTick = now
+        if expectsMedia, !isSilent, now - lastHeard > Self.silence {
+            isSilent = true
+            events.append(.fellSilent)
+        }
         if let timeout = options.timeout, expectsMedia, !hasTimedOut, now - lastHeard > timeout {
             hasTimedOut = true
             events.append(.timedOut)
@@ -229,8 +237,11 @@ public struct MediaStream: Sendable {
         return false
     }
 
-    mutating func heard(now: MonotonicTime) {
+    mutating func heard(now: MonotonicTime, events: inout [MediaEvent]) {
         lastHeard = now
         hasTimedOut = false
+        guard isSilent else { return }
+        isSilent = false
+        events.append(.heardAgain)
     }
 }

@@ -1,8 +1,8 @@
 import Primitives
 
-/// Symmetric RTP (RFC 4961): finds the address that media really come from, and sends there. A source other than the
-/// signalled one must send two packets before it is believed; once latched, another one must send three, from an
-/// allowed address, after the first was silent for a second.
+/// Symmetric RTP (RFC 4961): finds the address that media really come from, and sends there. The signalled one is
+/// believed at once, whoever was heard before. Another source, from an allowed address, must send two packets before it
+/// counts, and where one is latched already three, after that was silent for a second.
 struct SourceLatch: Sendable {
     enum Verdict: Hashable, Sendable {
         case refused
@@ -58,12 +58,15 @@ struct SourceLatch: Sendable {
             return .accepted
         }
         guard signalled != nil, permits(source.address) else { return .refused }
-        let isOpen = latched == nil
-        if !isOpen, now - lastHeard < Self.silence { return .refused }
-        candidatePackets = candidate == source ? candidatePackets + 1 : 1
-        candidate = source
-        let wanted = !isOpen ? 3 : source == signalled || source == former ? 1 : 2
-        guard candidatePackets >= wanted else { return isOpen ? .accepted : .refused }
+        // Another one behind the same address, such as a phone that still sends to who had these ports before, must not
+        // keep the caller out.
+        if source != signalled, latched != nil || source != former {
+            let isOpen = latched == nil
+            if !isOpen, now - lastHeard < Self.silence { return .refused }
+            candidatePackets = candidate == source ? candidatePackets + 1 : 1
+            candidate = source
+            guard candidatePackets >= (isOpen ? 2 : 3) else { return .refused }
+        }
         latched = source
         candidate = nil
         candidatePackets = 0

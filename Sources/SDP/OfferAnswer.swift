@@ -113,6 +113,10 @@ public struct OfferAnswer: Hashable, Sendable, Codable {
         if let remote { _ = try accept(remote) }
     }
 
+    /// Leaves room for versions of the `o=` line that a predecessor used after its last checkpoint (RFC 3264 §8: a
+    /// version that was sent before means the description that it stood for).
+    public mutating func skipVersions(by count: UInt64) { origin.version &+= count }
+
     /// Opens the description in force as an offer again: it left in a 2xx whose ACK brings the answer.
     public mutating func reopenOffer() { pendingOffer = pendingOffer ?? local }
 

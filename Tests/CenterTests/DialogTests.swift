@@ -202,6 +202,19 @@ import Testing
 
     // MARK: INFO
 
+    /// RFC 3261 §12.2.1.1: numbers grow with each request, so the same one by another way is the same request: access
+    /// may have sent it to two centers, of which one passed it on.
+    @Test func sameRequestByTwoWaysPressesOneKey() throws {
+        let bench = try CenterBench()
+        let phone = try Phone(bench).establish()
+        for _ in 0..<2 {
+            try phone.send(
+                phone.text("INFO", cseq: phone.cseq + 1, body: "Signal=2", type: "application/dtmf-relay"))
+        }
+        #expect(bench.responses(200, to: .info).count == 2)
+        #expect(bench.call?.menu?.state == "main")
+    }
+
     @Test(arguments: [
         ("application/dtmf-relay", "Signal=2\r\nDuration=160\r\n"), ("Application/DTMF-Relay;x=y", "signal = 2\r\n"),
         ("application/dtmf", "2"), ("APPLICATION/DTMF", " 2\r\n"),

@@ -1,5 +1,6 @@
 import Primitives
 import Routing
+import SDP
 import SIP
 import Session
 import Store
@@ -135,6 +136,38 @@ import Testing
         #expect(try cluster["b"].requestsSent(.invite).isEmpty)
         try phones[0].hangUp()
         #expect(cluster.store.records.count == 1)
+    }
+
+    /// The offer that nobody answered is given up with the handover: its end, long after, says nothing about the call.
+    @Test func offerThatWasTakenBackEndsNoCall() throws {
+        let (cluster, phones) = try draining()
+        try drain(cluster)
+        let a = try cluster["a"]
+        a.advance(by: .seconds(2))
+        try phones[0].answerInvite()
+        try cluster.ping("a", peers: ["b"], want: "enabled")
+        a.advance(by: .seconds(40))
+        #expect(a.callCount == 1)
+        #expect(a.requestsSent(.bye).isEmpty)
+        try phones[0].hangUp()
+        #expect(cluster.store.records.map(\.end) == [.caller])
+    }
+
+    /// A peer whose host says that nobody listens may have told the caller before it died: the phone is told where its
+    /// call is, under numbers and a version that the peer never used.
+    @Test func peerThatDiedMayHaveMovedTheCaller() throws {
+        let (cluster, phones) = try draining()
+        let a = try cluster["a"]
+        try drain(cluster)
+        let before = try #require(a.call?.negotiation.origin.version)
+        a.handle(.unreachable(try #require(a.requestsSent(.options).last?.flow)))
+        #expect(a.call?.ownership.epoch == 3)
+        let invite = try #require(a.requestsSent(.invite).last?.message)
+        #expect(invite.cseq.number > 1_001)
+        let offered = try SessionDescription(parsing: Array(invite.bodyText.utf8))
+        #expect(offered.origin.version > before + 1)
+        try phones[0].answerInvite()
+        #expect(a.call?.takeover == nil)
     }
 
     /// The peer was fenced since it was last heard of: it gets no row, and the call stays under the right it had.

@@ -149,6 +149,24 @@ import Testing
         #expect(bench.call?.takeover == nil)
     }
 
+    /// What we cannot speak is refused, and changes nothing: the phone still has to hear of the new address.
+    @Test(arguments: ["INVITE", "UPDATE"])
+    func callersReInviteThatIsRefusedDoesNotTakeThePlaceOfOurs(_ method: String) throws {
+        let cluster = try Cluster(["a", "b"])
+        let phone = try Phone(try cluster["a"]).establish()
+        let bench = try cluster["b"]
+        bench.holdsBack = { if case .inviting = $0 { true } else { false } }
+        try cluster.move(phone, from: "a", to: "b")
+        try phone.request(method, body: Phone.sdp(formats: "18", version: 2))
+        #expect(bench.responses(488).count == 1)
+        if method == "INVITE" { try phone.acknowledge() }
+        for purpose in bench.heldBack { bench.handle(.stored(purpose, .done)) }
+        #expect(bench.requestsSent(.invite).count == 1)
+        try phone.answerInvite()
+        #expect(bench.call?.takeover == nil)
+        #expect(bench.callCount == 1)
+    }
+
     /// Both at once: ours is out, theirs gets 491 (RFC 3261 §14.2), and ours theirs.
     @Test func reInvitesThatCrossAre491OnBothSides() throws {
         let (_, phone, bench) = try moved()

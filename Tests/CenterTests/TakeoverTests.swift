@@ -116,7 +116,14 @@ import Testing
         #expect(try cluster["b"].requestsSent(.invite).map(\.message.cseq.number) == [1_001])
         try cluster.move(phone, from: "b", to: "c")
         let bench = try cluster["c"]
+        let invite = try #require(bench.requestsSent(.invite).last?.message)
         #expect(bench.requestsSent(.invite).map(\.message.cseq.number) == [2_001])
+        // RFC 3264 §8: b told the phone of its address under the next version, which stands for b's from then on.
+        let told = try #require(cluster["b"].requestsSent(.invite).last?.message)
+        let versions = try [told, invite].map {
+            try SessionDescription(parsing: Array($0.bodyText.utf8)).origin.version
+        }
+        #expect(versions[1] > versions[0])
         #expect(bench.call?.menu?.state == state)
         try phone.answerInvite()
         try phone.hangUp()
@@ -144,6 +151,21 @@ import Testing
         #expect(bench.call?.phase == .established)
         bench.advance(by: .seconds(1))
         #expect(bench.responses(200, to: .invite).count == 1, "acknowledged: not repeated")
+    }
+
+    /// The one that sent it again dies, too, before any ACK: the next one still knows the way back.
+    @Test func unacknowledged200OutlivesTwoOwners() throws {
+        let cluster = try Cluster(["a", "b", "c"])
+        let phone = Phone(try cluster["a"])
+        phone.recordRoutes = ["<sip:10.0.0.9:5060;lr>"]
+        try phone.invite()
+        let first = try #require(cluster["a"].responses(200, to: .invite).last?.message)
+        try cluster.move(phone, from: "a", to: "b")
+        try cluster.move(phone, from: "b", to: "c")
+        let again = try #require(cluster["c"].responses(200, to: .invite).last)
+        #expect(again.message.values(of: .via) == first.values(of: .via))
+        #expect(again.message.values(of: .recordRoute) == first.values(of: .recordRoute))
+        #expect(again.flow.remote == Phone.flow.remote)
     }
 
     /// "… or 500 ms": the ACK went to the dead center.

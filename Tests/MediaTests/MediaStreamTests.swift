@@ -192,7 +192,21 @@ import Testing
         #expect(rig.events.isEmpty)
         var never = Rig()
         _ = never.ticks(5000)
-        #expect(never.events.isEmpty)
+        #expect(!never.events.contains(.timedOut))
+    }
+
+    /// Whoever refreshes a session must know whether the other side still speaks, whatever the time-out is.
+    @Test func silenceAndItsEndAreTold() {
+        var rig = Rig()
+        _ = rig.ticks(500)
+        #expect(rig.events.isEmpty)
+        _ = rig.ticks(10)
+        #expect(rig.events == [.fellSilent])
+        rig.receive(rtp(Self.silence(160, .pcma)))
+        #expect(rig.events.contains(.heardAgain))
+        rig.events = []
+        rig.receive(rtp(Self.silence(160, .pcma), sequence: 2))
+        #expect(!rig.events.contains(.heardAgain))
     }
 
     /// RFC 3264 §8.4: who holds a call, by its direction or by an unspecified address, need not send anything.

@@ -52,7 +52,7 @@ import Testing
         let third = Endpoint(.v4(0xC633_6401), port: 6000)
         rig.now = rig.now + .seconds(10)
         for index in 0..<5 { rig.receive(rtp(Self.audio, sequence: UInt16(index)), from: third) }
-        #expect(rig.stream.destination == stranger && rig.stream.counters.foreignSource == 5)
+        #expect(rig.stream.destination == stranger && rig.stream.counters.foreignSource == 6)
     }
 
     @Test func aLatchMovesOnlyAfterASilence() {
@@ -64,8 +64,20 @@ import Testing
         rig.now = rig.now + .seconds(1)
         for index in 0..<3 { rig.receive(rtp(Self.audio, sequence: UInt16(index)), from: Self.otherPort) }
         #expect(rig.events == [.latched(Self.otherPort)])
-        rig.receive(rtp(Self.audio), from: caller)
-        #expect(rig.stream.destination == Self.otherPort)
+    }
+
+    /// A phone behind the caller's address that still sends to whom these ports belonged before.
+    @Test func aStrayOfTheSameAddressKeepsNobodyOut() {
+        var rig = Self.rig()
+        // Its key is nobody's.
+        rig.receive(rtp(eventPayload(1), type: 101), from: Self.otherPort)
+        #expect(rig.digits.isEmpty)
+        rig.receive(rtp(Self.audio), from: Self.otherPort)
+        #expect(rig.stream.latchedSource == Self.otherPort)
+        rig.receive(rtp(Self.audio, ssrc: 9), from: caller)
+        #expect(rig.stream.latchedSource == caller && rig.stream.destination == caller)
+        rig.receive(rtp(eventPayload(2), type: 101), from: Self.otherPort)
+        #expect(rig.digits.isEmpty && rig.stream.latchedSource == caller)
     }
 
     @Test func aChangedAddressOpensTheLatch() {

@@ -39,12 +39,17 @@ struct Call: Sendable {
     var signalledFrom: IPAddress?
     /// An INVITE or re-INVITE with the way it came, until its ACK: responses are made from it.
     var invite: OpenInvite?
+    /// The INVITE of a former owner's 2xx that has no ACK yet, as far as its checkpoint tells: another owner may have to
+    /// answer it once more.
+    var unacknowledged: Message?
     /// CSeq number of the caller's last INVITE.
     var inviteCSeq: UInt32
     /// Our 2xx, repeated until its ACK comes (RFC 3261 §13.3.1.4), and which INVITE it answers.
     var acceptance: Acceptance?
     /// A re-INVITE of ours without a final response.
     var reinvite: ClientTransactionID?
+    /// An UPDATE of ours without a final response.
+    var update: ClientTransactionID?
     /// A re-INVITE of ours that leaves when the store has its number.
     var unsentInvite: UnsentInvite?
     var provisional: ReliableProvisional?
@@ -64,6 +69,8 @@ struct Call: Sendable {
     var latched: Endpoint?
     /// Audio or digits of the caller have come to this node.
     var hearsAudio = false
+    /// No audio came for a while, though it should.
+    var isSilent = false
     /// The caller's descriptions as they came and ours as they went, for the checkpoint.
     var remoteSDP = ""
     var localSDP = ""

@@ -9,14 +9,15 @@ extension CenterCore {
     mutating func receiveInDialog(
         _ request: Message, _ id: ServerTransactionID, _ flow: Flow, in call: inout Call
     ) {
-        switch call.dialog.receive(request) {
-        case .inOrder: call.acceptance?.isHeard = true
-        case .outOfOrder:
+        let order = call.dialog.order(of: request)
+        switch order {
+        case .new, .repeated: call.acceptance?.isHeard = true
+        case .old:
             // RFC 3261 §12.2.2: lower than the remote sequence number "MUST be rejected with a 500".
             return respond(to: id, of: request, flow, 500, reason: "CSeq Out Of Order", toTag: call.localTag)
         }
         // The connection that a phone uses now is the one that it can be reached by.
-        if flow.transport.isReliable { call.flow = flow }
+        if flow.transport.isReliable, !wasPassedOn(request, flow) { call.flow = flow }
         switch request.method {
         case .bye:
             respond(to: id, of: request, flow, 200, toTag: call.localTag)
@@ -25,6 +26,9 @@ extension CenterCore {
             end(&call, .caller, "BYE")
         case .invite: reinvite(Call.OpenInvite(request: request, transaction: id, flow: flow), in: &call)
         case .update: update(request, id, flow, in: &call)
+        // Access sent it to two centers, and one of them passed it on. Its key counts once; what other requests say holds
+        // however often it is said.
+        case .info where order == .repeated: respond(to: id, of: request, flow, 200, toTag: call.localTag)
         case .info: info(request, id, flow, in: &call)
         case .prack: prack(request, id, flow, in: &call)
         case .options: respond(to: id, of: request, flow, 200, toTag: call.localTag, headers: Self.agent.capabilities)
@@ -60,15 +64,16 @@ extension CenterCore {
             settleAcceptance(&call)
             guard !call.isOver else { return }
         }
-        withdrawInvite(&call)
         // Its ACK is lost or late, or an INVITE of ours is in progress (RFC 5407 §3.1.4).
         guard call.acceptance == nil, call.reinvite == nil else {
             return respond(to: invite.transaction, of: request, invite.flow, 491, toTag: call.localTag)
         }
         guard !rejectSessionTimer(of: request, invite.transaction, invite.flow) else { return }
+        let withdrawn = withdrawInvite(&call)
         do throws(NegotiationRefusal) {
             try redescribe(&call, by: request)
         } catch {
+            restore(withdrawn, in: &call)
             return refuse(error, request, invite.transaction, invite.flow, in: call)
         }
         refreshTarget(of: &call, by: request, invite.flow)
@@ -93,8 +98,11 @@ extension CenterCore {
     }
 
     private mutating func refreshTarget(of call: inout Call, by request: Message, _ flow: Flow) {
-        call.flow = flow
-        call.signalledFrom = callerAddress(in: request, from: flow)
+        // A peer that passed it on is not the way to the caller.
+        if !wasPassedOn(request, flow) {
+            call.flow = flow
+            call.signalledFrom = callerAddress(in: request, from: flow)
+        }
         call.dialog.refreshTarget(from: request)
         refreshSession(by: request, in: &call)
     }
@@ -110,10 +118,11 @@ extension CenterCore {
             else {
                 return tooEarly(request, id, flow, in: call)
             }
-            withdrawInvite(&call)
+            let withdrawn = withdrawInvite(&call)
             do throws(NegotiationRefusal) {
                 try redescribe(&call, by: request)
             } catch {
+                restore(withdrawn, in: &call)
                 return refuse(error, request, id, flow, in: call)
             }
             body = ("application/sdp", Array(call.localSDP.utf8))

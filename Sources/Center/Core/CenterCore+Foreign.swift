@@ -34,10 +34,15 @@ extension CenterCore {
         take(ack, nil, flow, dialog)
     }
 
+    /// Whether a request inside a dialog came by another center, which had the call before.
+    func wasPassedOn(_ request: Message, _ flow: Flow) -> Bool {
+        trusts(flow) && request.first(.tandemSession) != nil
+    }
+
     private mutating func take(_ request: Message, _ id: ServerTransactionID?, _ flow: Flow, _ dialog: DialogID) {
         let entry = ForeignRequests.Entry(
             request: request, transaction: id, flow: flow, dialog: dialog, since: now.monotonic,
-            wasPassedOn: trusts(flow) && request.first(.tandemSession) != nil)
+            wasPassedOn: wasPassedOn(request, flow))
         let foreignID = foreign.insert(entry)
         ask(foreignID)
         timers.schedule(.foreign(foreignID), at: now.monotonic + ForeignRequests.interval)
@@ -212,8 +217,8 @@ extension CenterCore {
             return actions.append(.send(bytes, way))
         }
         let client = transactions.request(
-            bytes, method: entry.request.method, branch: branch, to: way, context: .max, now: now.monotonic,
-            into: &outputs)
+            bytes, method: entry.request.method, branch: branch, to: way, isProxied: true, context: .max,
+            now: now.monotonic, into: &outputs)
         guard let client else { return conclude(id, entry, 503, .capacity, headers: Self.retryAfter) }
         foreign[id]?.passedOn = client
         foreign[id]?.holder = peer

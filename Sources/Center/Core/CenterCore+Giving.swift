@@ -121,7 +121,14 @@ extension CenterCore {
         return UInt16(clamping: index ?? 0)
     }
 
-    /// The peer's answer, or that none will come.
+    /// None will come. A peer that died may have told the caller before.
+    mutating func offerUnanswered(_ id: ClientTransactionID, in call: inout Call) {
+        guard call.handover?.offer == id, call.handover?.step == .offering else { return }
+        call.handover?.isDoubtful = true
+        takeBack(&call)
+    }
+
+    /// The peer's answer.
     mutating func offerAnswered(_ status: Int, _ id: ClientTransactionID, in call: inout Call) {
         guard call.handover?.offer == id, call.handover?.step == .offering else { return }
         guard (200...299).contains(status) else {
@@ -137,6 +144,8 @@ extension CenterCore {
     /// The row comes back, and the call stays for now.
     private mutating func takeBack(_ call: inout Call) {
         guard let handover = call.handover else { return }
+        // What the peer still says to it, or that it says nothing, is nobody's business any more.
+        if let offer = handover.offer { transactions.abandon(offer, now: now.monotonic, into: &outputs) }
         call.handover?.step = .reclaiming
         actions.append(
             .store(
@@ -159,6 +168,7 @@ extension CenterCore {
         guard handover.isDoubtful else { return }
         // The peer's INVITE may have moved the caller's audio, under numbers that this node never saw.
         call.dialog.skipCSeq(by: 2 * Takeover.cseqSkip)
+        call.negotiation.skipVersions(by: Takeover.versionSkip)
         call.takeover = Takeover(
             former: handover.right.node, ground: .handover, since: now.monotonic, formerInvite: nil, snapshot: nil,
             step: .resumed)

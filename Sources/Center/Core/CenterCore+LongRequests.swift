@@ -4,17 +4,19 @@ import SIP
 /// Transactions of requests inside dialogs. What is too long for a datagram goes by TCP, and by UDP after all where TCP
 /// is refused (RFC 3261 §18.1.1).
 extension CenterCore {
-    /// Nil when there is no room for a transaction.
+    /// Nil when there is no room for a transaction. An INVITE that gets provisional responses and no other is given up
+    /// after timer C, as a proxy would: nothing else of the call waits for it longer.
     mutating func begin(
         _ bytes: [UInt8], _ method: Method, branch: String, to way: Flow, context: UInt64 = 0
     ) -> ClientTransactionID? {
         guard let (byTCP, connection) = byTCP(bytes, way) else {
             return transactions.request(
-                bytes, method: method, branch: branch, to: way, context: context, now: now.monotonic, into: &outputs)
+                bytes, method: method, branch: branch, to: way, isProxied: true, context: context, now: now.monotonic,
+                into: &outputs)
         }
         let id = transactions.request(
-            byTCP, method: method, branch: branch, to: connection, context: context, now: now.monotonic,
-            into: &outputs)
+            byTCP, method: method, branch: branch, to: connection, isProxied: true, context: context,
+            now: now.monotonic, into: &outputs)
         if let id { long.insert(.init(bytes: bytes, branch: branch, method: method, way: way), as: id) }
         return id
     }
@@ -49,17 +51,18 @@ extension CenterCore {
     /// "If the attempt to establish the connection generates … a TCP reset, the element SHOULD retry the request, using
     /// UDP." True when it is on its way again.
     mutating func sayByDatagram(_ id: ClientTransactionID, after status: Int) -> Bool {
-        guard let entry = long.remove(id), status == 503 else { return false }
+        guard let entry = long.remove(id), status == 503, !entry.isHeard else { return false }
         long.refused(by: entry.way.remote, now: now.monotonic)
         let branch = newBranch()
         guard let bytes = entry.bytes.replacing(entry.branch, with: branch),
             let next = transactions.request(
-                bytes, method: entry.method, branch: branch, to: entry.way, context: id.context, now: now.monotonic,
-                into: &outputs)
+                bytes, method: entry.method, branch: branch, to: entry.way, isProxied: true, context: id.context,
+                now: now.monotonic, into: &outputs)
         else { return false }
         if let bye = parting.remove(id) { parting.insert(.init(dialog: bye.dialog, flow: entry.way), as: next) }
         withCall(CallHandle(rawValue: id.context)) { _, call in
             if call.reinvite == id { call.reinvite = next }
+            if call.update == id { call.update = next }
         }
         return true
     }

@@ -84,6 +84,8 @@ extension CenterCore {
             guard call.latched != endpoint else { return }
             call.latched = endpoint
             call.isDirty = true
+        case .fellSilent: call.isSilent = true
+        case .heardAgain: call.isSilent = false
         case .timedOut: hangUp(&call, .limit, "no RTP for so long as the profile allows")
         }
     }

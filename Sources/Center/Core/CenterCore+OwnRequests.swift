@@ -23,7 +23,11 @@ extension CenterCore {
             actions.append(.note(.requestWithoutTransaction))
             return actions.append(.send(request.bytes, way))
         }
-        if method == .bye { parting.insert(.init(dialog: call.dialog, flow: way), as: id) }
+        switch method {
+        case .bye: parting.insert(.init(dialog: call.dialog, flow: way), as: id)
+        case .update: call.update = id
+        default: break
+        }
     }
 
     /// Where a request goes whose next hop is that URI: by the connection that the caller holds open while there is
@@ -108,17 +112,32 @@ extension CenterCore {
         actions.append(.send(invite.bytes, invite.way))
     }
 
-    /// A re-INVITE that has not left makes room for the caller's.
-    mutating func withdrawInvite(_ call: inout Call) {
-        guard let invite = call.unsentInvite.take() else { return }
-        call.negotiation = invite.negotiation
+    /// A re-INVITE that has not left makes room for the caller's. What is returned brings it back where the caller's
+    /// is refused.
+    mutating func withdrawInvite(_ call: inout Call) -> WithdrawnInvite? {
+        guard let invite = call.unsentInvite.take() else { return nil }
+        defer { call.negotiation = invite.negotiation }
+        return WithdrawnInvite(invite: invite, negotiation: call.negotiation)
+    }
+
+    /// It leaves as if nothing had come between.
+    func restore(_ withdrawn: WithdrawnInvite?, in call: inout Call) {
+        guard let withdrawn else { return }
+        call.unsentInvite = withdrawn.invite
+        call.negotiation = withdrawn.negotiation
+    }
+
+    struct WithdrawnInvite {
+        fileprivate var invite: Call.UnsentInvite
+        /// With the offer that it carries.
+        fileprivate var negotiation: OfferAnswer
     }
 
     // MARK: Answers
 
     mutating func receive(_ response: Message, to id: ClientTransactionID) {
         if passBack(response, of: id) { return }
-        guard let status = response.status, status >= 200 else { return }
+        guard let status = response.status, status >= 200 else { return long.heard(id) }
         parting.answered(id)
         long.remove(id)
         let handle = CallHandle(rawValue: id.context)
@@ -181,12 +200,16 @@ extension CenterCore {
         if passingFailed(id, status) || sayByDatagram(id, after: status) { return }
         if let bye = parting.remove(id) { return sayAgain(bye, after: status) }
         withCall(CallHandle(rawValue: id.context)) { core, call in
-            if call.handover?.offer == id { return core.offerAnswered(status, id, in: &call) }
+            if call.handover?.offer == id { return core.offerUnanswered(id, in: &call) }
             if call.reinvite == id {
                 call.reinvite = nil
                 call.negotiation.abandonOffer()
                 if call.takeover?.needsInvite == true { return core.moveAnswered(status, nil, in: &call) }
+                return core.refreshAnswered(.invite, status, nil, in: &call)
             }
+            // Of a request that nobody waits for any more nothing follows for the call.
+            guard call.update == id else { return }
+            call.update = nil
             core.refreshAnswered(.update, status, nil, in: &call)
         }
     }

@@ -95,8 +95,12 @@ extension CenterCore {
         for claimed in waitingForMenu.removeValue(forKey: hash) ?? [] {
             rebuildInTurn(claimed)
             let session = claimed.stored.checkpoint.session
-            if incoming[session] != nil, calls.find(session) != nil {
+            guard incoming[session] != nil else { continue }
+            if calls.find(session) != nil {
                 timers.schedule(.incoming(session), at: now.monotonic + Handover.answerDelay)
+            } else {
+                // It ended as soon as it was here.
+                answerHandover(of: session, 200)
             }
         }
     }
@@ -130,12 +134,13 @@ extension CenterCore {
             throw RebuildFailure("no dialog with the caller")
         }
         var rebuilt = try RebuiltDialog(saved, contacts: settings.contacts)
-        let negotiation = try self.negotiation(of: checkpoint, saved)
+        var negotiation = try self.negotiation(of: checkpoint, saved)
         let (line, snapshot) = try menu(of: checkpoint)
         var dialog = rebuilt.dialog
         // Owners that died before they wrote anything may have used their numbers all the same.
         let unwritten = max(1, claimed.stored.ownership.epoch - 1 - Int64(checkpoint.record.takeovers))
         dialog.skipCSeq(by: Takeover.cseqSkip * UInt32(min(unwritten, 1_000)))
+        negotiation.skipVersions(by: Takeover.versionSkip * UInt64(min(unwritten - 1, 1_000)))
         let takeover = Takeover(
             former: claimed.former, ground: claimed.ground, since: claimed.since,
             formerInvite: saved.localInviteCSeq, snapshot: snapshot)
@@ -226,6 +231,7 @@ extension CenterCore {
             to: rebuilt.invite, status: 200, source: rebuilt.flow.remote, contact: contactAddress(for: rebuilt.flow),
             headers: headers, body: ("application/sdp", Array(saved.localSDP.utf8)))
         call.phase = .answered
+        call.unacknowledged = rebuilt.invite
         call.endingAtACK = saved.ending.map { ($0.kind, $0.detail) }
         call.acceptance = Call.Acceptance(
             machine: AcceptedInvite(), response: bytes,

@@ -138,7 +138,7 @@ extension CenterCore {
             settleIfDone(&call)
             if call.sessionTimer.interval != nil { refreshAnswered(.invite, status, response, in: &call) }
         case .kept:
-            note(.takeover, "the caller's phone keeps to the old address: \(status)", in: &call)
+            note(.takeover, "the caller's phone keeps sending where it sent before: \(status)", in: &call)
             call.takeover?.needsInvite = false
             settleIfDone(&call)
         case .again(let delay): schedule(.takeover, in: &call, after: delay)

@@ -6,10 +6,10 @@ import Session
 /// (TAKEOVER.md, Signalling: "a session refresh that fails while RTP flows does not end the call; a maximum duration
 /// always does").
 extension CenterCore {
-    /// The caller's audio comes, or has not been away for long: the media plane would have said so by its time-out.
-    /// Without a time-out, and while the caller holds or sends nothing by agreement, nobody can tell.
+    /// The caller's audio comes, or has not been away for long: the media plane would have said so. While the caller
+    /// holds, or sends nothing by agreement, nobody can tell.
     private func isHeard(_ call: Call) -> Bool {
-        guard settings.mediaTimeout != nil, call.latched != nil, call.isAnswered else { return false }
+        guard call.hearsAudio, !call.isSilent, call.isAnswered else { return false }
         return call.negotiation.agreement?.direction == .sendrecv
     }
 

@@ -35,8 +35,6 @@ public struct CenterSettings: Sendable {
     /// Without word from store, masters and access for so long the node is isolated (TAKEOVER.md, The old owner); nil
     /// never isolates it.
     public var isolation: Duration?
-    /// A caller's RTP that stays away for so long ends the call at the media plane; nil never.
-    public var mediaTimeout: Duration?
 
     /// How others reach one listener.
     public struct Contact: Sendable {
@@ -57,7 +55,7 @@ public struct CenterSettings: Sendable {
         setUps: RateLimit = RateLimit(perSecond: 200, burst: 400), longestCall: Duration = .seconds(7200),
         sessionTimer: SessionTimerPolicy, timers: TransactionTimers = .standard, trusted: [CIDR] = [],
         ptimeMs: Int = 20, checkpointPatience: Duration = .milliseconds(50), handsOverAtEnd: Bool = true,
-        isolation: Duration? = .seconds(1), mediaTimeout: Duration? = nil
+        isolation: Duration? = .seconds(1)
     ) {
         self.identity = identity
         self.contacts = contacts
@@ -73,6 +71,5 @@ public struct CenterSettings: Sendable {
         self.checkpointPatience = checkpointPatience
         self.handsOverAtEnd = handsOverAtEnd
         self.isolation = isolation
-        self.mediaTimeout = mediaTimeout
     }
 }

@@ -6,7 +6,8 @@ import Session
 /// The parts of a call's checkpoint, in the words of the wire.
 extension Call {
     func dialogCheckpoint(now: Moment) -> DialogCheckpoint {
-        DialogCheckpoint(
+        let answered = invite?.request ?? unacknowledged
+        return DialogCheckpoint(
             leg: .caller, role: .server, state: isAnswered ? .confirmed : .early, callID: dialog.id.callID,
             localTag: localTag, remoteTag: dialog.id.remoteTag, localURI: dialog.local.description,
             remoteURI: dialog.remote.description, localCSeq: dialog.localCSeq, localInviteCSeq: dialog.localInviteCSeq,
@@ -16,8 +17,8 @@ extension Call {
             allowsUPDATE: allowsUPDATE, secure: dialog.isSecure,
             invite: InviteCheckpoint(
                 role: .server, cseq: inviteCSeq, acknowledged: phase == .established && acceptance == nil,
-                vias: invite?.request.values(of: .via) ?? [],
-                recordRoutes: invite?.request.values(of: .recordRoute) ?? [],
+                vias: answered?.values(of: .via) ?? [],
+                recordRoutes: answered?.values(of: .recordRoute) ?? [],
                 awaitsAnswer: negotiation.pendingOffer != nil && unsentInvite == nil && reinvite == nil ? true : nil),
             localSDP: localSDP, remoteSDP: remoteSDP, timer: timerCheckpoint(now: now),
             ending: endingAtACK.map { EndingCheckpoint(kind: $0.kind, detail: $0.detail) })

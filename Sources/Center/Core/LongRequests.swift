@@ -18,6 +18,8 @@ struct LongRequests: Sendable {
         var branch: String
         var method: Method
         var way: Flow
+        /// It has a provisional response: whoever gave it would take the same request for another one.
+        var isHeard = false
     }
 
     /// An ACK that went by TCP, as for a datagram.
@@ -41,6 +43,8 @@ struct LongRequests: Sendable {
     }
 
     mutating func insert(_ entry: Entry, as id: ClientTransactionID) { entries[id] = entry }
+
+    mutating func heard(_ id: ClientTransactionID) { entries[id]?.isHeard = true }
 
     @discardableResult
     mutating func remove(_ id: ClientTransactionID) -> Entry? { entries.removeValue(forKey: id) }

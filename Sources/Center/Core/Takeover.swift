@@ -45,6 +45,8 @@ struct Takeover: Sendable {
     static let storePatience = Duration.seconds(1)
     /// Room for the numbers that the former owner used after its last checkpoint.
     static let cseqSkip: UInt32 = 1_000
+    /// The same for versions of the `o=` line: an owner that dies raised it a few times at most.
+    static let versionSkip: UInt64 = 16
 }
 
 /// What follows from the final response to the re-INVITE of a takeover.

@@ -54,6 +54,8 @@ struct CenterHandler: DatagramHandler {
     private var streamOfCall: [CallHandle: StreamID] = [:]
     private var callOfStream: [StreamID: CallHandle] = [:]
     private var unsaid: (isMuted: Bool, asOf: MonotonicTime)?
+    /// Streams whose end the media loop had no room to hear of.
+    private var unclosed: [StreamID] = []
 
     init(core: CenterCore, around: CenterSurroundings) {
         self.core = core
@@ -114,6 +116,7 @@ struct CenterHandler: DatagramHandler {
     /// Asked in each round, which makes it the beat by which the media loop knows that this one runs.
     mutating func nextDeadline() -> MonotonicTime? {
         around.media.signallingIsAlive(at: NodeClock.now())
+        while let stream = unclosed.last, around.media.send(.close, to: stream) { unclosed.removeLast() }
         if let unsaid, around.media.setMuted(unsaid.isMuted, asOf: unsaid.asOf) { self.unsaid = nil }
         return core.nextDeadline()
     }
@@ -216,7 +219,7 @@ struct CenterHandler: DatagramHandler {
         case .close:
             streamOfCall[call] = nil
             callOfStream[stream] = nil
-            loop.send(.close, to: stream)
+            if !loop.send(.close, to: stream) { unclosed.append(stream) }
         }
     }
 

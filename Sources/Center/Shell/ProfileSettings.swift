@@ -31,8 +31,7 @@ extension CenterSettings {
                 preferred: Int(profile.sessionTimer.expires.components.seconds),
                 minimum: Int(profile.sessionTimer.minimum.components.seconds)),
             timers: TransactionTimers(t1: sip.t1, t2: sip.t2, t4: sip.t4), trusted: sip.trusted,
-            ptimeMs: profile.media.ptime_ms, handsOverAtEnd: profile.atEnd == .handover,
-            mediaTimeout: profile.media.timeout)
+            ptimeMs: profile.media.ptime_ms, handsOverAtEnd: profile.atEnd == .handover)
     }
 }
 
