@@ -1,6 +1,5 @@
 import Hummingbird
 import HummingbirdCore
-import HummingbirdCore
 import Logging
 import NIOCore
 import NetworkIO

@@ -116,17 +116,24 @@ public struct HealthReport: Codable, Hashable, Sendable {
     public var canServe: Bool
     /// What is wrong though it can serve, in words.
     public var degraded: [String]
+    /// The names of other nodes that it needs and cannot use now; `master` where none answers. Nil from nodes that
+    /// depend on none.
+    public var lacks: [String]?
 
-    public init(node: String, role: String, incarnation: String, canServe: Bool = true, degraded: [String] = []) {
+    public init(
+        node: String, role: String, incarnation: String, canServe: Bool = true, degraded: [String] = [],
+        lacks: [String]? = nil
+    ) {
         self.node = node
         self.role = role
         self.incarnation = incarnation
         self.canServe = canServe
         self.degraded = degraded
+        self.lacks = lacks
     }
 
     private enum CodingKeys: String, CodingKey {
-        case node, role, incarnation, degraded
+        case node, role, incarnation, degraded, lacks
         case canServe = "can_serve"
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Primitives
 import StrictYAML
 
 extension MenuSource {
@@ -16,7 +17,7 @@ extension MenuSource {
             } catch {
                 // A missing included file is reported at the line that includes it.
                 if name != source.top { continue }
-                throw Problems([Problem(file: path, line: 0, "the file cannot be read: \(error.localizedDescription)")])
+                throw Problems([Problem(file: path, line: 0, "the file cannot be read: \(fileReason(error))")])
             }
             source.files[name] = text
             waiting += included(in: text, file: name)

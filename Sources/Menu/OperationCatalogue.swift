@@ -8,7 +8,6 @@ public struct OperationSignature: Sendable, Hashable {
         case amount
         /// A secret entry, handed over as `SecretDigits`.
         case secret
-        case optionalSecret
     }
 
     public enum Value: Sendable, Hashable {
@@ -91,7 +90,7 @@ public struct OperationCatalogue: Sendable {
             "report-card", arguments: ["customer": .loggedInCustomer],
             results: ["done": [:], "already": [:], "unknown": [:], "unavailable": [:]]),
         OperationSignature(
-            "change-pin", arguments: ["customer": .loggedInCustomer, "old": .optionalSecret, "new": .secret],
+            "change-pin", arguments: ["customer": .loggedInCustomer, "new": .secret],
             results: ["done": [:], "weak": [:], "unknown": [:], "unavailable": [:]]),
     ])
 }

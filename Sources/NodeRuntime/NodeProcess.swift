@@ -31,6 +31,7 @@ public enum NodeProcess {
         try state.prepare()
         try PortCheck.run(common)
         raiseFileLimit(log)
+        leaveNoCore()
         let registry = MetricRegistry()
         let node = try await start(Surroundings(state: state, registry: registry, log: log))
 
@@ -88,6 +89,15 @@ public enum NodeProcess {
     }
 
     private static func remove(_ pidFile: String) { try? FileManager.default.removeItem(atPath: pidFile) }
+
+    /// A core file would hold keys, and PINs that are being pressed.
+    private static func leaveNoCore() {
+        var limit = rlimit()
+        let resource = __rlimit_resource_t(RLIMIT_CORE.rawValue)
+        guard getrlimit(resource, &limit) == 0 else { return }
+        limit.rlim_cur = 0
+        _ = setrlimit(resource, &limit)
+    }
 
     /// Two sockets a call want more descriptors than a shell gives.
     private static func raiseFileLimit(_ log: Logger) {

@@ -1,4 +1,5 @@
 import Foundation
+import Primitives
 
 /// A note beside a node's pid file that says to `tandem up`: when this process ends, start the node again, whatever
 /// `--respawn` says. Who is about to end the process leaves it first. It names the process, so that a note whose
@@ -22,7 +23,7 @@ public struct RestartNote: Sendable {
         do {
             try "\(pid)\n".write(toFile: path, atomically: true, encoding: .utf8)
         } catch {
-            throw .failed("\(path): cannot be written: \(error.localizedDescription)")
+            throw .failed("\(path): cannot be written: \(fileReason(error))")
         }
     }
 

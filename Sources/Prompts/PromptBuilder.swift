@@ -55,7 +55,10 @@ public struct PromptBuilder: Sendable {
     }
 
     /// Makes what is missing. `progress` is called with the number done and the number to do.
+    /// Builds into the same directory wait for each other, in other processes too.
     public func build(progress: @Sendable (Int, Int) -> Void = { _, _ in }) async -> Report {
+        let lock = await FolderLock.take(in: directories.built)
+        defer { lock?.release() }
         var report = Report()
         var waiting: [Job] = []
         for job in jobs + [Job(clip: .holdMusic, text: "")] {

@@ -72,5 +72,7 @@ struct Table {
 func printJSON(_ value: some Encodable) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    printNow(String(decoding: try encoder.encode(value), as: UTF8.self))
+    let text = String(decoding: try encoder.encode(value), as: UTF8.self)
+    // The encoder spreads what is empty over three lines; text in JSON has no line breaks of its own.
+    printNow(text.replacing(/([\[{])\n\n *([\]}])/) { "\($0.output.1)\($0.output.2)" })
 }

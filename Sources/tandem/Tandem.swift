@@ -18,6 +18,9 @@ struct Tandem: AsyncParsableCommand {
     static func main() async {
         do {
             var command = try parseAsRoot()
+            if let problem = UsageProblem.missingCommand(type(of: command)), !(command is Tandem) {
+                throw CommandFailure.usage(problem)
+            }
             if var asynchronous = command as? AsyncParsableCommand {
                 try await asynchronous.run()
             } else {

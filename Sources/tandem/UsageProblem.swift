@@ -27,6 +27,14 @@ enum UsageProblem {
         return "\(words): \(lowered(said)); see \(words) --help"
     }
 
+    /// What is said to `tandem bank`, which does nothing by itself; nil for a command that does something.
+    static func missingCommand(_ command: any ParsableCommand.Type) -> String? {
+        let known = command.configuration.subcommands.map(name)
+        guard !known.isEmpty else { return nil }
+        let words = "tandem \(name(of: command))"
+        return "\(words): what to do is missing, expected one of \(known.joined(separator: ", ")); see \(words) --help"
+    }
+
     private static func name(of command: any ParsableCommand.Type) -> String {
         command.configuration.commandName ?? command._commandName
     }

@@ -81,6 +81,31 @@ import Testing
         #expect(next.heard == ["done"])
     }
 
+    /// Money that never moved is read back again where it was, not where other money is read back.
+    @Test func ofTwoReadBacksTheCallersOwnIsHeardAgain() throws {
+        let twoFlows = MenuMachineTests.bank.replacing(
+            "  confirm:\n",
+            with: "  also: {needs: login, prepares: transfer, say: [other], keys: {\"1\": run}}\n  confirm:\n")
+        var call = try MenuFixture(states: twoFlows, extra: MenuMachineTests.login)
+        call.send(.entered)
+        call.press("1234135790")
+        _ = call.answer("ok")
+        call.press("2")
+        call.press("5678")
+        call.press("25#")
+        #expect(call.machine.state == "confirm")
+        call.press("1")
+        let snapshot = call.machine.snapshot()
+        var next = MenuFixture(call.machine.definition, seed: 99)
+        next.send(.resumed(snapshot))
+        let asked = next.last.compactMap { action -> OperationCall? in
+            if case .askOutcome(let call, _, _) = action { call } else { nil }
+        }.first
+        next.send(.operationNeverRan(try #require(asked)))
+        #expect(next.machine.state == "confirm")
+        #expect(next.machine.snapshot().pendingOperation == snapshot.pendingOperation)
+    }
+
     /// Nobody can say: it is spoken as in doubt, and not run again.
     @Test func aTakeoverWhoseBankIsSilentSpeaksOfDoubt() throws {
         var call = try MenuMachineTests.atReadBack()

@@ -24,6 +24,15 @@ import Testing
                 == "tandem: menu: unknown command \"frob\", expected one of check, draw, try, test")
     }
 
+    @Test func aGroupOfCommandsAloneIsWrongUsage() throws {
+        let command = try Tandem.parseAsRoot(["bank"])
+        #expect(
+            UsageProblem.missingCommand(type(of: command))
+                == "tandem bank: what to do is missing, expected one of accounts, transfers, attempts, audit; see tandem bank --help"
+        )
+        #expect(UsageProblem.missingCommand(StatusCommand.self) == nil)
+    }
+
     @Test func aMissingOrUnknownOptionNamesTheCommandsHelp() {
         #expect(
             line("center") == "tandem center: missing expected argument '--profile <profile>'; see tandem center --help"

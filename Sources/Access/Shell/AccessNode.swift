@@ -145,6 +145,7 @@ public final class AccessNode: RunningNode {
         if !masters.isHeard {
             health.degraded.append("no master answers; table \(report.table ?? "none") stays in use")
         }
+        health.lacks = report.suspected + report.down + (masters.isHeard ? [] : [NodeRole.master.rawValue])
         if report.transactions >= report.transactionLimit {
             health.degraded.append("at its limit of \(report.transactionLimit) transactions")
         }

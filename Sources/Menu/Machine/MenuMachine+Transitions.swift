@@ -52,7 +52,7 @@ extension MenuMachine {
     private mutating func fixOperation(_ next: MenuState, _ entrance: Entrance) {
         if let operation = next.prepares {
             if case .resumed = entrance, pendingOperation?.name == operation { return }
-            pendingOperation = .init(name: operation, id: newOperationID())
+            pendingOperation = .init(name: operation, id: newOperationID(), readBack: next.name)
         } else if case .operation(let step) = next.kind, step.signature.name == pendingOperation?.name {
             return
         } else {
@@ -184,7 +184,7 @@ extension MenuMachine {
                 arguments[name] = step.arguments[name].flatMap { variables[$0]?.asText }.map { .text($0) }
             case .amount:
                 arguments[name] = step.arguments[name].flatMap { variables[$0]?.asInteger }.map { .integer($0) }
-            case .secret, .optionalSecret:
+            case .secret:
                 arguments[name] = step.arguments[name].flatMap { secrets[$0] }.map { .secret($0) }
             }
         }
@@ -216,7 +216,10 @@ extension MenuMachine {
     mutating func readBackAgain(_ turn: inout Turn) {
         guard case .operation(let step)? = definition.states[state]?.kind else { return }
         cancel(.operation, &turn)
-        let readBack = definition.stateNames.first { definition.states[$0]?.prepares == step.signature.name }
+        let kept = pendingOperation?.readBack
+        let readBack = definition.stateNames.first { name in
+            definition.states[name]?.prepares == step.signature.name && (kept == nil || name == kept)
+        }
         guard let readBack else { return conclude("unavailable", [:], &turn) }
         enter(readBack, .resumed(noInputs: 0, wrongs: 0), &turn)
     }

@@ -4,10 +4,13 @@ public struct MenuSnapshot: Hashable, Sendable, Codable {
     public struct PendingOperation: Hashable, Sendable, Codable {
         public var name: String
         public var id: String
+        /// The state that reads it back. Nil in checkpoints of releases that did not keep it.
+        public var readBack: String?
 
-        public init(name: String, id: String) {
+        public init(name: String, id: String, readBack: String? = nil) {
             self.name = name
             self.id = id
+            self.readBack = readBack
         }
     }
 

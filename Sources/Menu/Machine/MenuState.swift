@@ -33,6 +33,9 @@ public struct MenuState: Sendable {
 
 /// How long a question waits and what happens when nothing useful comes.
 struct Question: Sendable {
+    /// Nobody presses a key in less.
+    static let shortestTime = Duration.milliseconds(500)
+
     var firstDigit: Duration
     var interDigit: Duration
     var noInput: RetryRule

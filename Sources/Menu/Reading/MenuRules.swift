@@ -98,7 +98,7 @@ extension MenuReading {
             switch signature.arguments[name] {
             case .loggedInCustomer?: key.fail("\"\(name)\" is the customer who logged in, and is filled in for you")
             case .text?, .amount?: arguments[name] = variable(value)
-            case .secret?, .optionalSecret?: arguments[name] = variable(value, isSecret: true)
+            case .secret?: arguments[name] = variable(value, isSecret: true)
             case nil:
                 key.fail(
                     "\"\(signature.name)\" has no argument \"\(name)\"; it has \(signature.givenArguments.joined(separator: ", "))"
@@ -115,7 +115,7 @@ extension MenuReading {
                 {
                     step.whole.fail("\"\(signature.name)\" needs the argument \"\(name)\" under \"with\"")
                 }
-            case .loggedInCustomer, .optionalSecret: break
+            case .loggedInCustomer: break
             }
         }
         return arguments

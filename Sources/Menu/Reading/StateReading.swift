@@ -104,7 +104,11 @@ extension MenuReading {
     ) -> Question {
         func time(_ key: String, _ fallback: Duration) -> Duration {
             let base = defaults?.take(key)
-            return (map.take(key) ?? base)?.duration() ?? fallback
+            guard let value = map.take(key) ?? base, let time = value.duration() else { return fallback }
+            if time < Question.shortestTime {
+                value.fail("\"\(key)\" gives a caller no time to press anything; at least 500ms is expected")
+            }
+            return time
         }
         return Question(
             firstDigit: time("first-digit", .seconds(6)), interDigit: time("inter-digit", .seconds(4)),

@@ -29,6 +29,8 @@ public enum MenuCheck {
 
     /// What no caller reaches, where callers stay for ever, and questions without an answer.
     private static func pathProblems(in definition: MenuDefinition) -> [Problem] {
+        // A start that does not exist is said where it stands; from nowhere, nothing is reached.
+        guard definition.states[definition.start] != nil else { return [] }
         let graph = MenuGraph(definition)
         var result: [Problem] = []
         let reachable = graph.reachable()

@@ -1,4 +1,5 @@
 import Foundation
+import Primitives
 
 /// Draws a menu as a graph for Graphviz.
 public enum MenuDrawing {
@@ -77,7 +78,7 @@ public enum MenuDrawing {
         } catch let failure as Failure {
             throw failure
         } catch {
-            throw .failed(error.localizedDescription)
+            throw .failed(fileReason(error))
         }
     }
 

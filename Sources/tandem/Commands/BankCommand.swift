@@ -22,9 +22,16 @@ struct BankCommand: AsyncParsableCommand {
     struct Accounts: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Customers, accounts and balances.")
         @OptionGroup var options: Options
+        @Option(help: "Of this customer alone.") var customer: String?
 
         func run() async throws {
-            guard case .accounts(let rows) = try await options.ask(.accounts(includingBank: false)) else { return }
+            guard case .accounts(var rows) = try await options.ask(.accounts(includingBank: false)) else {
+                throw BankCommand.unexpected
+            }
+            if let customer {
+                rows.removeAll { $0.customer != customer }
+                guard !rows.isEmpty else { throw CommandFailure.failed("bank: there is no customer \(customer)") }
+            }
             if options.json { return try printJSON(rows) }
             var table = Table("CUSTOMER", "ACCOUNT", "BALANCE", "CURRENCY", "STATUS")
             for row in rows {
@@ -43,7 +50,9 @@ struct BankCommand: AsyncParsableCommand {
 
         func run() async throws {
             guard limit > 0 else { throw CommandFailure.usage("--limit: found \(limit), expected 1 or more") }
-            guard case .transfers(let rows) = try await options.ask(.transfers(limit: limit)) else { return }
+            guard case .transfers(let rows) = try await options.ask(.transfers(limit: limit)) else {
+                throw BankCommand.unexpected
+            }
             if options.json { return try printJSON(rows) }
             var table = Table("AT", "FROM", "TO", "AMOUNT", "CURRENCY", "RESULT", "ID")
             for row in rows {
@@ -64,7 +73,9 @@ struct BankCommand: AsyncParsableCommand {
 
         func run() async throws {
             guard limit > 0 else { throw CommandFailure.usage("--limit: found \(limit), expected 1 or more") }
-            guard case .attempts(let rows) = try await options.ask(.attempts(limit: limit)) else { return }
+            guard case .attempts(let rows) = try await options.ask(.attempts(limit: limit)) else {
+                throw BankCommand.unexpected
+            }
             if options.json { return try printJSON(rows) }
             var table = Table("AT", "CUSTOMER", "OPERATION", "OUTCOME", "CALL", "ID")
             for row in rows {
@@ -83,7 +94,7 @@ struct BankCommand: AsyncParsableCommand {
         @OptionGroup var options: Options
 
         func run() async throws {
-            guard case .audit(let report) = try await options.ask(.audit) else { return }
+            guard case .audit(let report) = try await options.ask(.audit) else { throw BankCommand.unexpected }
             if options.json {
                 try printJSON(report)
             } else {
@@ -102,6 +113,9 @@ struct BankCommand: AsyncParsableCommand {
             guard report.ok else { throw CommandFailure.failed("audit: the ledger does not add up") }
         }
     }
+
+    /// The store gave an answer to something else.
+    static let unexpected = CommandFailure.failed("bank: the store gave an answer that does not fit")
 
     /// Minor units with two decimals: 1000700 is 10007.00.
     static func decimal(_ minor: Int64) -> String {

@@ -73,13 +73,21 @@ struct BankStore {
         case .transfers([]), .attempts([]):
             // A bank whose customers never moved money is one.
             let accounts = await opened.submit(.accounts(includingBank: false))
-            if case .unavailable = accounts { reply = accounts }
-            if case .accounts(let rows) = accounts { isEmpty = rows.isEmpty } else { isEmpty = false }
+            switch accounts {
+            case .accounts(let rows): isEmpty = rows.isEmpty
+            case .unavailable, .refused:
+                reply = accounts
+                isEmpty = false
+            default: isEmpty = false
+            }
         default: isEmpty = false
         }
         await opened.close()
         if case .unavailable(let trouble) = reply {
             throw CommandFailure.failed("bank: the store cannot be used: \(trouble)")
+        }
+        if case .refused(let reason) = reply {
+            throw CommandFailure.failed("bank: the store cannot be read: \(reason)")
         }
         if isEmpty { throw noBank }
         return reply

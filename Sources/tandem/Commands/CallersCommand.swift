@@ -61,7 +61,7 @@ struct CallersCommand: AsyncParsableCommand {
                     + "place fewer calls or free the processor")
         }
         guard report.lost == 0 else {
-            throw CommandFailure.failed("callers: \(report.lost) of \(report.calls) calls were lost")
+            throw CommandFailure.failed("callers: \(report.lost) of \(report.calls) calls lost")
         }
     }
 

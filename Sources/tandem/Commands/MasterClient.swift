@@ -19,35 +19,37 @@ struct MasterOptions: ParsableArguments {
 
     /// The masters, first choice first.
     func client() throws -> MasterClient {
-        var tokenPath = "secrets/api-token"
+        // A profile that is broken now says nothing against the masters that run.
+        let sound = FileManager.default.fileExists(atPath: profiles) ? ProfileFolder.soundItems(profiles) : []
+        var known = Self.masters(sound)
         var endpoints: [Endpoint] = []
+        var token: MasterProfile?
         if let master {
             guard let endpoint = Self.endpoint(master) else {
                 throw CommandFailure.usage("--master: found \"\(master)\", expected http://ADDRESS:PORT")
             }
             endpoints = [endpoint]
+            token = known.first { Self.reachable($0.common.http) == endpoint }
         } else {
             // Those that were started with this state directory; before a first start, those of the profiles.
             endpoints = StateDirectory(state.directory).addresses(ofRole: "master").compactMap {
                 Self.endpoint($0).map(Self.reachable)
             }
-            if FileManager.default.fileExists(atPath: profiles) || endpoints.isEmpty {
-                // A profile that is broken now says nothing against the masters that run.
-                let items =
-                    try endpoints.isEmpty
-                    ? ProfileFolder.load(profiles).items : ProfileFolder.soundItems(profiles)
-                for case .master(let profile) in items.map(\.profile) {
-                    tokenPath = profile.tokenPath
-                    let endpoint = Self.reachable(profile.common.http)
-                    if !endpoints.contains(endpoint) { endpoints.append(endpoint) }
-                }
+            if endpoints.isEmpty { known = Self.masters(try ProfileFolder.load(profiles).items) }
+            for endpoint in known.map({ Self.reachable($0.common.http) }) where !endpoints.contains(endpoint) {
+                endpoints.append(endpoint)
             }
             guard !endpoints.isEmpty else {
                 throw CommandFailure.usage("\(profiles): no profile of role master; say which one by --master URL")
             }
         }
+        let tokenPath = (token ?? known.last)?.tokenPath ?? "secrets/api-token"
         let path = tokenPath.hasPrefix("/") ? tokenPath : "\(state.directory)/\(tokenPath)"
         return MasterClient(endpoints: endpoints, token: try Self.token(path))
+    }
+
+    private static func masters(_ items: [ProfileSet.Item]) -> [MasterProfile] {
+        items.compactMap { if case .master(let profile) = $0.profile { profile } else { nil } }
     }
 
     /// A wildcard address serves this machine too.
@@ -113,6 +115,9 @@ struct MasterClient {
             case 401:
                 throw CommandFailure.failed(
                     "http://\(endpoint): does not accept the token; name the state directory of that master by --state")
+            case 404 where !Self.names(path):
+                throw CommandFailure.failed(
+                    "http://\(endpoint): no master's API there; name the HTTP port of a master by --master")
             // Another master may lead, or see the store.
             case 503: problems.append("http://\(endpoint): \(answer.refusal)")
             default: throw CommandFailure.failed(answer.refusal.description)
@@ -120,6 +125,11 @@ struct MasterClient {
         }
         problems.append("no master answers; is the system running (tandem up)?")
         throw CommandFailure(lines: [problems.joined(separator: "; ")], status: 1)
+    }
+
+    /// Whether the path says which node, call or record is meant, which may not be there; every master has the lists.
+    private static func names(_ path: String) -> Bool {
+        path.contains("before=") || path.split(separator: "?")[0].split(separator: "/").count > 1
     }
 
     /// For the audit: who gave an order.

@@ -53,7 +53,7 @@ struct MenuCommand: AsyncParsableCommand {
             }
             guard let output else { return printNow(text) }
             do { try text.write(toFile: output, atomically: true, encoding: .utf8) } catch {
-                throw CommandFailure.failed("\(output): cannot be written: \(error.localizedDescription)")
+                throw CommandFailure.failed("\(output): cannot be written: \(fileReason(error))")
             }
         }
     }

@@ -21,20 +21,23 @@ struct PromptsCommand: AsyncParsableCommand {
         }
     }
 
-    /// Speaks what is missing for the centers of a folder. Two centers that share the prompts are built once.
+    /// Speaks what is missing for the centers of a folder, in the languages of their profiles and menus. Two centers
+    /// that share the prompts are built once.
     static func build(_ set: ProfileSet, folder: String, state: StateDirectory, verbose: Bool) async throws {
         var done: Set<String> = []
         for case .center(let profile) in set.items.map(\.profile) {
             let engines = CenterVoice.engines(of: profile)
-            let key =
-                "\(profile.builtPromptsPath)|\(profile.ownPromptsPath)|"
-                + engines.map { "\($0.key)=\($0.value.command)" }.sorted().joined(separator: "|")
-            guard done.insert(key).inserted else { continue }
             do throws(NodeFailure) {
-                try state.prepare()
                 let catalogue = try CenterVoice.catalogue(of: profile, folder: folder)
+                let menus = try CenterVoice.menus(of: profile, folder: folder, catalogue: catalogue)
+                let languages = Set(menus.values.flatMap(\.languages)).union(engines.keys).sorted()
+                let key =
+                    "\(profile.builtPromptsPath)|\(profile.ownPromptsPath)|\(languages.joined(separator: ","))|"
+                    + engines.map { "\($0.key)=\($0.value.command)" }.sorted().joined(separator: "|")
+                guard done.insert(key).inserted else { continue }
+                try state.prepare()
                 let builder = PromptBuilder(
-                    catalogue, engines: engines,
+                    catalogue, languages: languages, engines: engines,
                     directories: CenterVoice.directories(of: profile, folder: folder, state: state))
                 let report = await builder.build { finished, total in
                     if finished == 1 || finished % 50 == 0 || finished == total {

@@ -51,7 +51,7 @@ struct Roll {
     /// A master says only of itself that it leads or stands by: where the one that was asked stands by, another leads.
     private static func leader(_ reports: [NodeReport]) -> String? {
         let masters = reports.filter { $0.role == .master && $0.state.lives }
-        return (masters.first { $0.leads($0.name) } ?? masters.first { $0.reason != "stands by" })?.name
+        return (masters.first { $0.leads($0.name) } ?? masters.first { !$0.reason.hasPrefix("stands by") })?.name
     }
 
     /// Masters that stand by, centers, access nodes, the leading master.
@@ -96,7 +96,9 @@ struct Roll {
             else {
                 throw CommandFailure.failed("roll: no other center than \(process.name) takes calls: it stays as it is")
             }
-            do { try await drain(process) } catch {
+            // Under `disable` the calls it has stay with it until they end.
+            let isDisabled = known?.state == .disabled
+            do { try await empty(process, byDraining: !isDisabled) } catch {
                 if wasInUse { _ = try? await client.send("POST", "/nodes/\(process.name)/enable") }
                 throw error
             }
@@ -136,20 +138,20 @@ struct Roll {
         }
     }
 
-    private func drain(_ process: RunningProcess) async throws {
-        try await client.send("POST", "/nodes/\(process.name)/drain")
-        printNow("\(process.name): draining")
+    private func empty(_ process: RunningProcess, byDraining drains: Bool) async throws {
+        if drains { try await client.send("POST", "/nodes/\(process.name)/drain") }
+        printNow("\(process.name): \(drains ? "draining" : "disabled; waiting for its calls to end")")
         var calls: Int?
         let isEmpty = await holds {
             guard RunningProcess.isAlive(process.pid) else { return true }
             guard let report = await report(of: process.name) else { return false }
             calls = report.calls
-            return report.calls == 0 && report.state == .draining
+            return report.calls == 0 && (report.state == .draining || !drains)
         }
         guard isEmpty else {
             throw CommandFailure.failed(
                 "roll: \(process.name) still has \(calls.map(String.init) ?? "an unknown number of") calls after "
-                    + "\(patience.components.seconds) s: it is given new ones again")
+                    + "\(patience.components.seconds) s\(drains ? ": it is given new ones again" : "")")
         }
     }
 

@@ -17,8 +17,8 @@ struct StatusCommand: AsyncParsableCommand {
         for node in nodes {
             table.add(
                 .init(node.name), .init(node.role.rawValue), .init(node.state.rawValue, Self.colour(node.state)),
-                .init(node.since.description), .optionalNumber(node.role == .center ? node.calls : nil),
-                .optionalNumber(node.role == .center ? node.limit : nil),
+                .init(node.since.description), .optionalNumber(node.calls),
+                .optionalNumber(node.limit),
                 .optionalNumber(node.latency_ms.map { "\(Self.oneDecimal($0)) ms" }), .optional(node.incarnation),
                 .init(node.reason))
         }

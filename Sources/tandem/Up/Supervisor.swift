@@ -68,7 +68,7 @@ final class Supervisor {
             switch change {
             case .signal(SIGHUP): for node in nodes { node.process?.send(SIGHUP) }
             case .signal: collect(board)
-            case .retry(let index): restart(index)
+            case .retry(let index): restart(index, board)
             }
         }
         await stopAll(board)
@@ -139,36 +139,55 @@ final class Supervisor {
         return true
     }
 
-    /// Whether a node does its whole work: its health page says so, an access node lacks nothing (it has heard of
-    /// the living centers from a master, where these profiles have one), and a master has found every center of these profiles.
+    /// Whether a node does its whole work: its health page says so; a master has found every center of these profiles;
+    /// an access node has heard a master, where these profiles have one, and lacks none of these centers. Nodes of other
+    /// folders, and centers that an operator took out of use, are not waited for.
     private func serves(_ profile: NodeProfile) async -> Bool {
-        let http = profile.common.http
+        let http = MasterOptions.reachable(profile.common.http)
         guard let answer = try? await HTTPClient().send(to: http, path: "/health", within: .seconds(1)),
-            let health = try? answer.decode(HealthReport.self), health.canServe
+            let health = try? WebJSON.decode(HealthReport.self, from: answer.body)
         else { return false }
         switch profile {
-        case .center: return true
-        case .access: return health.degraded.isEmpty || !nodes.contains { $0.item.profile.role == .master }
-        case .master: return await hasFoundCenters(http)
+        case .center: return health.canServe
+        case .access:
+            let masters = nodes.compactMap { if case .master(let master) = $0.item.profile { master } else { nil } }
+            guard !masters.isEmpty else { return health.canServe }
+            guard let centers = await centersInUse(masters) else { return false }
+            let lacks = Set(health.lacks ?? [])
+            return (health.canServe || centers.isEmpty) && lacks.isDisjoint(with: centers)
+                && !lacks.contains(NodeRole.master.rawValue)
+        case .master(let master):
+            guard health.canServe, let states = await centers(by: master) else { return false }
+            return !states.values.contains(.down)
         }
     }
 
-    private func hasFoundCenters(_ master: Endpoint) async -> Bool {
+    /// The centers of these profiles that shall take calls, as a master knows; nil while none answers.
+    private func centersInUse(_ masters: [MasterProfile]) async -> [String]? {
+        for master in masters {
+            guard let states = await centers(by: master) else { continue }
+            return states.filter { $0.value != .draining && $0.value != .disabled }.map(\.key)
+        }
+        return nil
+    }
+
+    /// The centers of these profiles as a master sees them; nil while it does not answer.
+    private func centers(by master: MasterProfile) async -> [String: NodeState]? {
         struct Shown: Decodable {
             var name: String
-            var state: String
+            var state: NodeState
         }
-        guard let token = try? BearerToken.load(orMakeAt: state.apiToken),
+        guard let token = try? BearerToken.load(orMakeAt: state.resolve(master.tokenPath)),
             let answer = try? await HTTPClient().send(
-                to: master, path: "/api/v1/nodes", token: token, within: .seconds(1)),
+                to: MasterOptions.reachable(master.common.http), path: "/api/v1/nodes", token: token,
+                within: .seconds(1)),
             let shown = try? answer.decode([Shown].self)
-        else { return false }
-        let centers = Set(nodes.filter { $0.item.profile.role == .center }.map(\.name))
-        // One that an operator took out of use before the restart is found all the same.
-        return shown.allSatisfy { !centers.contains($0.name) || $0.state != NodeState.down.rawValue }
+        else { return nil }
+        let own = Set(nodes.filter { $0.item.profile.role == .center }.map(\.name))
+        return Dictionary(
+            shown.filter { own.contains($0.name) }.map { ($0.name, $0.state) }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// What a node that failed said last: its own lines, without the log's decoration.
     private func logLength(of node: String) -> UInt64 {
         let attributes = try? FileManager.default.attributesOfItem(atPath: state.logFile(of: node))
         return (attributes?[.size] as? NSNumber)?.uint64Value ?? 0
@@ -213,7 +232,7 @@ final class Supervisor {
             }
             if notes.contains(.restart) {
                 printNow("\(nodes[index].name) \(ending), as ordered; starting it again")
-                restart(index)
+                restart(index, board)
                 continue
             }
             guard respawn || notes.contains(.killed) else {
@@ -222,7 +241,7 @@ final class Supervisor {
             }
             if nodes[index].starts.count < Self.startsPerMinute {
                 printNow("\(nodes[index].name) \(ending); starting it again")
-                restart(index)
+                restart(index, board)
             } else {
                 printNow("\(nodes[index].name) \(ending); \(Self.startsPerMinute) starts in a minute, the next in 60 s")
                 board.retry(index, after: .seconds(60))
@@ -230,9 +249,14 @@ final class Supervisor {
         }
     }
 
-    private func restart(_ index: Int) {
+    /// A node that cannot be started now may be in a moment: its program is being replaced, its disk is full.
+    private func restart(_ index: Int, _ board: SignalBoard) {
         guard nodes[index].process == nil, livingPid(of: nodes[index].name) == nil else { return }
-        do { try start(index) } catch { printNow("\(nodes[index].name) cannot be started: \(error)") }
+        do { try start(index) } catch {
+            let reason = (error as? CommandFailure)?.lines.joined(separator: "; ") ?? "\(error)"
+            printNow("\(nodes[index].name) cannot be started: \(reason); the next try in 5 s")
+            board.retry(index, after: .seconds(5))
+        }
     }
 
     /// Centers first: they take no new calls and wait for the others to end, which still come through access. Then
