@@ -181,7 +181,7 @@ public struct MediaStream: Sendable {
     ) -> Int {
         precondition(buffer.count >= Self.maximumPacketBytes, "no room for an RTP packet")
         lastTick = now
-        if expectsMedia, !isSilent, now - lastHeard > Self.silence {
+        if expectsMedia, !isSilent, now - lastHeard > max(Self.silence, options.timeout ?? .zero) {
             isSilent = true
             events.append(.fellSilent)
         }

@@ -1,8 +1,9 @@
 import Primitives
 
 /// Symmetric RTP (RFC 4961): finds the address that media really come from, and sends there. The signalled one is
-/// believed at once, whoever was heard before. Another source, from an allowed address, must send two packets before it
-/// counts, and where one is latched already three, after that was silent for a second.
+/// believed at once while no other is, and after three packets where one is: a phone behind the same address that still
+/// sends to who had these ports before must not keep the caller out. Another source, from an allowed address, must send
+/// two packets, and where one is latched three, after that was silent for a second.
 struct SourceLatch: Sendable {
     enum Verdict: Hashable, Sendable {
         case refused
@@ -22,6 +23,7 @@ struct SourceLatch: Sendable {
     private(set) var latched: Endpoint?
     private var candidate: Endpoint?
     private var candidatePackets = 0
+    private var candidateHeard = MonotonicTime.zero
     private var lastHeard = MonotonicTime.zero
 
     init(allowsNAT: Bool) { self.allowsNAT = allowsNAT }
@@ -54,24 +56,27 @@ struct SourceLatch: Sendable {
     mutating func admit(_ source: Endpoint, now: MonotonicTime) -> Verdict {
         if source == latched {
             lastHeard = now
-            candidatePackets = 0
+            // Beside a sender that goes on, only the signalled one may show itself.
+            if candidate != signalled { candidatePackets = 0 }
             return .accepted
         }
         guard signalled != nil, permits(source.address) else { return .refused }
-        // Another one behind the same address, such as a phone that still sends to who had these ports before, must not
-        // keep the caller out.
-        if source != signalled, latched != nil || source != former {
-            let isOpen = latched == nil
-            if !isOpen, now - lastHeard < Self.silence { return .refused }
-            candidatePackets = candidate == source ? candidatePackets + 1 : 1
-            candidate = source
-            guard candidatePackets >= (isOpen ? 2 : 3) else { return .refused }
-        }
+        let isOpen = latched == nil
+        if !isOpen, source != signalled, now - lastHeard < Self.silence { return .refused }
+        candidatePackets = candidate == source && now - candidateHeard < Self.silence ? candidatePackets + 1 : 1
+        candidate = source
+        candidateHeard = now
+        guard candidatePackets >= packetsWanted(of: source, isOpen: isOpen, now: now) else { return .refused }
         latched = source
         candidate = nil
         candidatePackets = 0
         lastHeard = now
         return .latched(source)
+    }
+
+    private func packetsWanted(of source: Endpoint, isOpen: Bool, now: MonotonicTime) -> Int {
+        if isOpen { return source == signalled || source == former ? 1 : 2 }
+        return source == signalled && now - lastHeard >= Self.silence ? 1 : 3
     }
 }
 

@@ -95,7 +95,8 @@ public enum NodeProcess {
         var limit = rlimit()
         let resource = __rlimit_resource_t(RLIMIT_CORE.rawValue)
         guard getrlimit(resource, &limit) == 0 else { return }
-        limit.rlim_cur = 0
+        // 0 would hold for files alone, not for a program that takes cores by a pipe; 1 holds for both (core(5)).
+        limit.rlim_cur = min(1, limit.rlim_max)
         _ = setrlimit(resource, &limit)
     }
 

@@ -8,6 +8,7 @@ public func fileReason(_ error: any Error) -> String {
     if cause.domain == NSPOSIXErrorDomain, let code = Int32(exactly: cause.code) {
         return String(cString: strerror(code)).lowercased()
     }
+    guard error.domain == NSCocoaErrorDomain else { return error.localizedDescription }
     switch CocoaError.Code(rawValue: error.code) {
     case .fileNoSuchFile, .fileReadNoSuchFile: return "no such file or directory"
     case .fileReadNoPermission, .fileWriteNoPermission: return "permission denied"

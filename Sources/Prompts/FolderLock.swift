@@ -1,4 +1,3 @@
-import Dispatch
 import Foundation
 
 #if canImport(Glibc)
@@ -9,17 +8,20 @@ import Foundation
 struct FolderLock: Sendable {
     private let descriptor: Int32
 
-    /// Waits until no other builder is at work there. Nil where the directory takes no files: then nothing is built.
-    static func take(in folder: String) async -> FolderLock? {
+    /// Waits until no other builder is at work there. Nil where the directory takes no files, or the other one is not
+    /// done in time: whoever asks goes on without.
+    static func take(in folder: String, within patience: Duration) async -> FolderLock? {
         try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let descriptor = open(folder + "/.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { return nil }
-        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-            // A builder may hold it for minutes: not on a thread that others need.
-            DispatchQueue.global().async {
-                while flock(descriptor, LOCK_EX) != 0, errno == EINTR {}
-                continuation.resume()
+        let deadline = ContinuousClock.now + patience
+        // Nobody tells of a lock's end but a thread that waits for it, and that could not be given up.
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            guard errno == EWOULDBLOCK || errno == EINTR, ContinuousClock.now < deadline, !Task.isCancelled else {
+                close(descriptor)
+                return nil
             }
+            try? await Task.sleep(for: .milliseconds(50))
         }
         return FolderLock(descriptor: descriptor)
     }

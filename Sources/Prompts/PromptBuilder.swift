@@ -28,6 +28,9 @@ public struct PromptBuilder: Sendable {
     /// What follows a whole sentence, so that the next one does not fall into it.
     static let sentenceGapMilliseconds = 180
 
+    /// How long another builder is waited for: one that stands still must not keep a center from starting.
+    static let lockPatience = Duration.seconds(120)
+
     private let catalogue: PromptCatalogue
     private let jobs: [Job]
     private let engines: [String: PromptEngine]
@@ -57,17 +60,11 @@ public struct PromptBuilder: Sendable {
     /// Makes what is missing. `progress` is called with the number done and the number to do.
     /// Builds into the same directory wait for each other, in other processes too.
     public func build(progress: @Sendable (Int, Int) -> Void = { _, _ in }) async -> Report {
-        let lock = await FolderLock.take(in: directories.built)
+        var (report, waiting) = survey()
+        // Where nothing is missing nobody is waited for.
+        let lock = waiting.isEmpty ? nil : await FolderLock.take(in: directories.built, within: Self.lockPatience)
         defer { lock?.release() }
-        var report = Report()
-        var waiting: [Job] = []
-        for job in jobs + [Job(clip: .holdMusic, text: "")] {
-            switch state(of: job) {
-            case .own: report.own += 1
-            case .current: report.kept += 1
-            case .missing: waiting.append(job)
-            }
-        }
+        if lock != nil { (report, waiting) = survey() }
         let recordings = OwnRecordings(directory: directories.own, catalogue: catalogue).problems()
         report.problems = recordings.filter { $0.severity == .error }
         report.warnings = recordings.filter { $0.severity == .warning }
@@ -100,6 +97,20 @@ public struct PromptBuilder: Sendable {
     }
 
     // MARK: What is there
+
+    /// What there is, and what there is to do.
+    private func survey() -> (Report, [Job]) {
+        var report = Report()
+        var waiting: [Job] = []
+        for job in jobs + [Job(clip: .holdMusic, text: "")] {
+            switch state(of: job) {
+            case .own: report.own += 1
+            case .current: report.kept += 1
+            case .missing: waiting.append(job)
+            }
+        }
+        return (report, waiting)
+    }
 
     enum FileState { case own, current, missing }
 

@@ -200,6 +200,21 @@ import Testing
         #expect(bench.agreements.isEmpty)
     }
 
+    /// Of a re-INVITE without a description our offer stays unanswered: all is as it was (RFC 3261 §14.1).
+    @Test func offerlessReInviteWithoutAnAnswerChangesNothing() throws {
+        let bench = try CenterBench()
+        let phone = try Phone(bench).establish()
+        let before = bench.call?.negotiation.agreement
+        try phone.request("INVITE")
+        #expect(bench.responses(200, to: .invite).count == 2)
+        try phone.acknowledge()
+        #expect(bench.callCount == 1)
+        #expect(bench.call?.negotiation.agreement == before)
+        #expect(bench.call?.negotiation.pendingOffer == nil)
+        try phone.request("INVITE", body: Phone.sdp(direction: "sendonly", version: 2))
+        #expect(bench.responses(200, to: .invite).count == 3)
+    }
+
     // MARK: INFO
 
     /// RFC 3261 §12.2.1.1: numbers grow with each request, so the same one by another way is the same request: access

@@ -109,6 +109,33 @@ import Testing
         #expect(cluster.store.records.map(\.end) == [.lost])
     }
 
+    /// Its answer was lost, as when access was restarted: it has moved, or it would not be heard here.
+    @Test(arguments: [true, false])
+    func phoneThatSaysNothingAndIsHeardKeepsItsCall(_ rings: Bool) throws {
+        let (_, phone, bench) = try moved()
+        if rings { try phone.answerInvite(180) }
+        bench.handle(.media(try #require(bench.lastCall), .latched(Endpoint(.v4(0xC000_0205), port: 4000))))
+        bench.advance(by: .seconds(260))
+        #expect(bench.callCount == 1)
+        #expect(bench.call?.takeover == nil)
+        #expect(bench.requestsSent(.bye).isEmpty)
+        try phone.hangUp()
+        #expect(bench.callCount == 0)
+    }
+
+    /// A phone that rings for ever is cancelled, and asked again.
+    @Test func reInviteThatWasCancelledIsTriedAgain() throws {
+        let (_, phone, bench) = try moved()
+        try phone.answerInvite(180)
+        bench.advance(by: .seconds(182))
+        #expect(bench.requestsSent(.cancel).count >= 1)
+        try phone.answerInvite(487)
+        bench.advance(by: .seconds(1))
+        #expect(Set(bench.requestsSent(.invite).map(\.message.cseq.number)) == [1_001, 1_002])
+        try phone.answerInvite()
+        #expect(bench.call?.takeover == nil)
+    }
+
     /// "If that connection is gone: 430; the center tries again after reconnect."
     @Test func lostConnectionAtAccessIsTriedAgain() throws {
         let (_, phone, bench) = try moved()

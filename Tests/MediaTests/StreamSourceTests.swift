@@ -74,7 +74,11 @@ import Testing
         #expect(rig.digits.isEmpty)
         rig.receive(rtp(Self.audio), from: Self.otherPort)
         #expect(rig.stream.latchedSource == Self.otherPort)
-        rig.receive(rtp(Self.audio, ssrc: 9), from: caller)
+        for index in 0..<3 {
+            rig.receive(rtp(Self.audio, sequence: UInt16(index)), from: Self.otherPort)
+            #expect(rig.stream.latchedSource == Self.otherPort)
+            rig.receive(rtp(Self.audio, sequence: UInt16(index), ssrc: 9), from: caller)
+        }
         #expect(rig.stream.latchedSource == caller && rig.stream.destination == caller)
         rig.receive(rtp(eventPayload(2), type: 101), from: Self.otherPort)
         #expect(rig.digits.isEmpty && rig.stream.latchedSource == caller)

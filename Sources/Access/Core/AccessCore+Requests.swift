@@ -25,8 +25,8 @@ extension AccessCore {
         guard transactions.serverCount > settings.transactionLimit / 4 else { return true }
         let admission: Admission
         if request.hasToTag {
-            // Anybody can write a tag, and nobody here knows which dialogs there are.
-            guard !isTrusted else { return true }
+            // Anybody can write a tag, and nobody here knows which dialogs there are. An ACK begins nothing.
+            guard !isTrusted, request.method != .ack else { return true }
             admission = dialogLimiter.admit(flow.remote.address, now: now)
         } else {
             guard request.method == .invite || request.method != .ack && !isTrusted else { return true }

@@ -71,8 +71,8 @@ public struct AccessSettings: Sendable {
         self.transactionLimit = transactionLimit
     }
 
-    /// Requests inside dialogs from one address, counted only while room is short. Eight for each new call: a source
-    /// that keeps to `rate` does not meet it with its own calls.
+    /// Requests inside dialogs from one address, ACKs aside, counted only while room is short. Eight for each new call:
+    /// far more than calls need whose digits come as RTP, and few enough that one address cannot fill the table.
     var dialogRate: RateLimit { RateLimit(perSecond: 8 * rate.perSecond, burst: 8 * rate.burst) }
 
     func trusts(_ address: IPAddress) -> Bool {

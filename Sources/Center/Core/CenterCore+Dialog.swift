@@ -99,10 +99,8 @@ extension CenterCore {
 
     private mutating func refreshTarget(of call: inout Call, by request: Message, _ flow: Flow) {
         // A peer that passed it on is not the way to the caller.
-        if !wasPassedOn(request, flow) {
-            call.flow = flow
-            call.signalledFrom = callerAddress(in: request, from: flow)
-        }
+        if !wasPassedOn(request, flow) { call.flow = flow }
+        call.signalledFrom = callerAddress(in: request, from: flow)
         call.dialog.refreshTarget(from: request)
         refreshSession(by: request, in: &call)
     }

@@ -73,6 +73,7 @@ extension CenterCore {
         switch event {
         case .digit(let digit):
             call.hearsAudio = true
+            call.isSilent = false
             press(digit, in: &call)
         case .finishedPlaying(let id):
             guard let playback = call.playback, playback.id == id.rawValue else { return }

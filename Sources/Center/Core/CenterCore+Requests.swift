@@ -96,6 +96,8 @@ extension CenterCore {
             if call.menu == nil { startMedia(&call) } else { applyAgreement(&call) }
         } catch {
             call.negotiation.abandonOffer()
+            // Of a re-INVITE: "the session description … remains unchanged" (§14.1).
+            guard call.negotiation.agreement == nil else { return }
             hangUp(&call, .lost, "no usable answer in ACK: \(error)")
         }
     }

@@ -142,6 +142,11 @@ extension CenterCore {
             call.takeover?.needsInvite = false
             settleIfDone(&call)
         case .again(let delay): schedule(.takeover, in: &call, after: delay)
+        case .over where response == nil && stillSpeaks(call):
+            // The phone has moved, or it would not be heard here: its answer was lost, as when access was restarted.
+            note(.takeover, "the caller's phone did not answer, but its audio comes", in: &call)
+            call.takeover?.needsInvite = false
+            settleIfDone(&call)
         case .over(let kind):
             if status == 481 {
                 endUnknown(&call)
@@ -156,6 +161,7 @@ extension CenterCore {
         step(.acknowledged, in: &call)
         call.acceptance = nil
         call.invite = nil
+        call.unacknowledged = nil
         call.phase = .established
         call.isDirty = true
         if let ending = call.endingAtACK { hangUp(&call, ending.kind, ending.detail) }

@@ -8,14 +8,14 @@ import Session
 extension CenterCore {
     /// The caller's audio comes, or has not been away for long: the media plane would have said so. While the caller
     /// holds, or sends nothing by agreement, nobody can tell.
-    private func isHeard(_ call: Call) -> Bool {
+    func stillSpeaks(_ call: Call) -> Bool {
         guard call.hearsAudio, !call.isSilent, call.isAnswered else { return false }
         return call.negotiation.agreement?.direction == .sendrecv
     }
 
     /// Nobody refreshed it in time.
     mutating func sessionExpired(_ interval: Int?, in call: inout Call) {
-        guard let interval, isHeard(call) else {
+        guard let interval, stillSpeaks(call) else {
             return hangUp(&call, .lost, "the session expired without a refresh")
         }
         note(.sip, "no refresh in \(interval) s, but audio flows", in: &call)
@@ -25,7 +25,7 @@ extension CenterCore {
 
     /// A refresh of ours was never answered. True when the call goes on.
     mutating func outlivesSilence(_ call: inout Call) -> Bool {
-        guard call.sessionTimer.interval != nil, isHeard(call) else { return false }
+        guard call.sessionTimer.interval != nil, stillSpeaks(call) else { return false }
         note(.sip, "a refresh was not answered, but audio flows", in: &call)
         schedule(.sessionRefresh, in: &call, after: Self.refreshRetry)
         return true

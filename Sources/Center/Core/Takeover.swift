@@ -75,6 +75,8 @@ enum ReinviteVerdict: Equatable, Sendable {
         case 404, 410, 416, 482...485, 502, 604: return .over(.lost)
         case _ where attempts >= attemptLimit: return .kept
         case 491: return .again(after: glare())
+        // Our CANCEL ended it, after timer C: whoever rang may answer the next one.
+        case 487: return .again(after: .seconds(1))
         // The connection to the caller is gone at access (RFC 5626 §11.6): it may come back.
         case 430: return .again(after: .seconds(2))
         // An INVITE of ours or theirs is still open (§14.2), or somebody on the way is busy.

@@ -23,13 +23,12 @@ struct MasterOptions: ParsableArguments {
         let sound = FileManager.default.fileExists(atPath: profiles) ? ProfileFolder.soundItems(profiles) : []
         var known = Self.masters(sound)
         var endpoints: [Endpoint] = []
-        var token: MasterProfile?
         if let master {
             guard let endpoint = Self.endpoint(master) else {
                 throw CommandFailure.usage("--master: found \"\(master)\", expected http://ADDRESS:PORT")
             }
             endpoints = [endpoint]
-            token = known.first { Self.reachable($0.common.http) == endpoint }
+            known = known.filter { Self.reachable($0.common.http) == endpoint }
         } else {
             // Those that were started with this state directory; before a first start, those of the profiles.
             endpoints = StateDirectory(state.directory).addresses(ofRole: "master").compactMap {
@@ -43,7 +42,7 @@ struct MasterOptions: ParsableArguments {
                 throw CommandFailure.usage("\(profiles): no profile of role master; say which one by --master URL")
             }
         }
-        let tokenPath = (token ?? known.last)?.tokenPath ?? "secrets/api-token"
+        let tokenPath = known.last?.tokenPath ?? "secrets/api-token"
         let path = tokenPath.hasPrefix("/") ? tokenPath : "\(state.directory)/\(tokenPath)"
         return MasterClient(endpoints: endpoints, token: try Self.token(path))
     }

@@ -96,10 +96,10 @@ struct Roll {
             else {
                 throw CommandFailure.failed("roll: no other center than \(process.name) takes calls: it stays as it is")
             }
-            // Under `disable` the calls it has stay with it until they end.
-            let isDisabled = known?.state == .disabled
-            do { try await empty(process, byDraining: !isDisabled) } catch {
-                if wasInUse { _ = try? await client.send("POST", "/nodes/\(process.name)/enable") }
+            do { try await drain(process) } catch {
+                if let former = known.flatMap({ Self.order(after: $0.state) }) {
+                    _ = try? await client.send("POST", "/nodes/\(process.name)/\(former)")
+                }
                 throw error
             }
         }
@@ -114,7 +114,9 @@ struct Roll {
             throw CommandFailure.failed("roll: \(process.name) (pid \(process.pid)) does not end; see its log")
         }
         try await waitUntilServing(process)
-        if process.role == "center", wasInUse { try await enable(process.name) }
+        if process.role == "center", let former = Self.order(after: known?.state ?? .up) {
+            try await give(former, to: process.name)
+        }
         guard await holds({ await isBack(process, former: known, wasInUse: wasInUse) }) else {
             throw CommandFailure.failed(
                 "roll: \(process.name) serves but is not up in tandem status; see its reason there")
@@ -138,20 +140,29 @@ struct Roll {
         }
     }
 
-    private func empty(_ process: RunningProcess, byDraining drains: Bool) async throws {
-        if drains { try await client.send("POST", "/nodes/\(process.name)/drain") }
-        printNow("\(process.name): \(drains ? "draining" : "disabled; waiting for its calls to end")")
+    /// What gives a center back what it was before it was drained; nil where an operator had drained it.
+    static func order(after state: NodeState) -> String? {
+        switch state {
+        case .up, .ramping: "enable"
+        case .disabled: "disable"
+        case .draining, .down: nil
+        }
+    }
+
+    private func drain(_ process: RunningProcess) async throws {
+        try await client.send("POST", "/nodes/\(process.name)/drain")
+        printNow("\(process.name): draining")
         var calls: Int?
         let isEmpty = await holds {
             guard RunningProcess.isAlive(process.pid) else { return true }
             guard let report = await report(of: process.name) else { return false }
             calls = report.calls
-            return report.calls == 0 && (report.state == .draining || !drains)
+            return report.calls == 0 && report.state == .draining
         }
         guard isEmpty else {
             throw CommandFailure.failed(
                 "roll: \(process.name) still has \(calls.map(String.init) ?? "an unknown number of") calls after "
-                    + "\(patience.components.seconds) s\(drains ? ": it is given new ones again" : "")")
+                    + "\(patience.components.seconds) s: it is given new ones again")
         }
     }
 
@@ -179,12 +190,12 @@ struct Roll {
         }
     }
 
-    private func enable(_ name: String) async throws {
+    private func give(_ order: String, to name: String) async throws {
         // A master may have been away for a moment.
-        var refusal: any Error = CommandFailure.failed("roll: \(name) could not be enabled")
+        var refusal: any Error = CommandFailure.failed("roll: \(name) could not be given its \(order) again")
         let isDone = await holds {
             do {
-                try await client.send("POST", "/nodes/\(name)/enable")
+                try await client.send("POST", "/nodes/\(name)/\(order)")
                 return true
             } catch {
                 refusal = error

@@ -57,15 +57,18 @@ def recover(test):
         test.api.wait_node(center, ("up", "ramping"), 30)
 
 
-def land(test, center, dial, tries=8):
-    """Dials until the call is at that center; what landed elsewhere is hung up. `dial` returns an answered call."""
+def land(test, center, dial, tries=8, seconds=3):
+    """Dials until the call is at that center; what landed elsewhere is hung up. `dial` returns an answered call. Access
+    may hear of a center that is back a moment after the master that was asked."""
     wanted = test.system.endpoint(center)
-    for _ in range(tries):
+    since, tried = time.monotonic(), 0
+    while tried < tries or time.monotonic() - since < seconds:
         call = dial()
         if call.center == wanted:
             return call
         call.hang_up()
-    raise Failure(f"{tries} calls, and none reached {center}")
+        tried += 1
+    raise Failure(f"{tried} calls, and none reached {center}")
 
 
 class Death:
