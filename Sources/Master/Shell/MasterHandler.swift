@@ -42,6 +42,8 @@ struct MasterHandler: DatagramHandler {
     /// The order that is being handed to the core: its actions say what becomes of it.
     private var order: MasterMail.Order?
     private let alarmsFrom: MonotonicTime
+    /// Nodes that were in use since this master began: their absence is news at once.
+    private var seenAlive: Set<String> = []
 
     init(
         core: MasterCore, redirects: RedirectServer, pings: PingDesk, around: MasterSurroundings, now: MonotonicTime
@@ -311,7 +313,8 @@ struct MasterHandler: DatagramHandler {
         for report in reports {
             around.metrics.node(report.name, isUp: report.state.lives)
             guard report.name != own else { continue }
-            let isNew = report.incarnation == nil && now < alarmsFrom
+            if report.state.lives { seenAlive.insert(report.name) }
+            let isNew = now < alarmsFrom && !seenAlive.contains(report.name)
             around.alarms.set(
                 report.state == .down && !isNew, .nodeDown, report.role == .seats ? .major : .critical,
                 node: report.name, report.reason)

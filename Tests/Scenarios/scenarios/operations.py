@@ -24,6 +24,8 @@ def every_node_is_healthy(test):
         reply = health(port)
         expect(reply.status == 200, f"{node}: /health is {reply.status}: {reply.text[:200]}")
         expect(not reply.json.get("degraded"), f"{node}: degraded {reply.json.get('degraded')}")
+    for master in ("master-a", "master-b"):
+        expect("alarm=node-down" not in test.system.log(master), f"{master} raised an alarm about a node that was only starting")
 
 
 @scenario("operations", order=10)
