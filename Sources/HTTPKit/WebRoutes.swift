@@ -27,6 +27,9 @@ public struct WebRequest: Sendable {
     /// A value of the query, percent-decoded; nil when absent.
     public func query(_ name: String) -> String? { query[name] }
 
+    /// The names in the query.
+    public var queryNames: [String] { query.keys.sorted() }
+
     /// A number in the query; nil when absent.
     public func number(_ name: String, in range: ClosedRange<Int>) throws(WebFailure) -> Int? {
         guard let text = query[name] else { return nil }
@@ -112,6 +115,8 @@ public struct HealthReport: Codable, Hashable, Sendable {
     public var node: String
     public var role: String
     public var incarnation: String
+    /// The release of its program; nil from one that did not say so yet.
+    public var version: String? = Release.version
     /// Whether the node can do its work at all.
     public var canServe: Bool
     /// What is wrong though it can serve, in words.
@@ -133,7 +138,7 @@ public struct HealthReport: Codable, Hashable, Sendable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case node, role, incarnation, degraded, lacks
+        case node, role, incarnation, version, degraded, lacks
         case canServe = "can_serve"
     }
 }

@@ -5,6 +5,8 @@ public enum WAVError: Error, Hashable, Sendable, CustomStringConvertible {
     case tooLong
     case noFormat
     case noData
+    /// The data chunk says more bytes than there are: half a copy.
+    case cutShort(said: Int, found: Int)
     /// A coding other than PCM, float, A-law and µ-law, or an odd width of them.
     case coding(format: Int, bits: Int)
     case channels(Int)
@@ -16,6 +18,7 @@ public enum WAVError: Error, Hashable, Sendable, CustomStringConvertible {
         case .tooLong: "longer than \(WAVFile.maximumBytes >> 20) MiB"
         case .noFormat: "no fmt chunk before the data"
         case .noData: "no audio in it"
+        case .cutShort(let said, let found): "cut short: it says \(said) bytes of audio and has \(found)"
         case .coding(let format, let bits):
             "coding \(format) with \(bits) bits; PCM of 8, 16, 24 or 32 bits, float, A-law and µ-law are read"
         case .channels(let count): "\(count) channels; 1 to 8 are read"
@@ -29,7 +32,7 @@ public enum WAVFile {
     public static let maximumBytes = 64 << 20
 
     /// Reads PCM (8–32 bits), float and G.711 files of 1 to 8 channels, which are mixed to one. A data chunk that says
-    /// more than there is (as streaming writers leave it) counts as reaching to the end.
+    /// more than any file may have (as streaming writers leave it) reaches to the end.
     public static func read(_ bytes: [UInt8]) throws(WAVError) -> Recording {
         guard bytes.count <= maximumBytes else { throw .tooLong }
         guard bytes.count >= 12, tag(bytes, 0) == "RIFF", tag(bytes, 8) == "WAVE" else { throw .notWAV }
@@ -43,6 +46,9 @@ public enum WAVFile {
             case "fmt ": format = try Format(bytes, body..<end)
             case "data":
                 guard let format else { throw .noFormat }
+                guard body + size <= bytes.count || size > maximumBytes else {
+                    throw .cutShort(said: size, found: bytes.count - body)
+                }
                 return try format.recording(bytes[body..<end])
             default: break
             }

@@ -2,6 +2,7 @@ import Foundation
 import HTTPKit
 import Logging
 import NetworkIO
+import Primitives
 import Profiles
 import Telemetry
 
@@ -56,7 +57,8 @@ public enum NodeProcess {
                 log.warning("commands will not find the store by themselves", metadata: ["problem": "\(error)"])
             }
         }
-        log.notice("serving", metadata: ["role": "\(role)", "http": "\(http.endpoint)"])
+        log.notice(
+            "serving", metadata: ["role": "\(role)", "http": "\(http.endpoint)", "version": "\(Release.version)"])
 
         var draining: Task<Void, Never>?
         var reloading: Task<Void, Never>?

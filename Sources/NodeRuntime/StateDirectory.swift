@@ -24,7 +24,7 @@ public struct StateDirectory: Sendable {
             try FileManager.default.createDirectory(
                 atPath: path + "/secrets", withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         } catch {
-            throw .usage("\(path): the state directory cannot be made: \(fileReason(error))")
+            throw .usage("\(path): the state directory cannot be made or written: \(fileReason(error))")
         }
         for folder in [path] + ["run", "log", "prompts", "access", "secrets"].map({ "\(path)/\($0)" }) {
             if let reason = Self.refusal(folder) {

@@ -54,8 +54,11 @@ public enum NodeProfile: Hashable, Sendable {
     /// Reads a profile from disk past its first mistakes, and checks that the files it names next to it can be read.
     static func review(file: String) -> Review {
         guard let data = FileManager.default.contents(atPath: file) else {
-            let found = FileManager.default.fileExists(atPath: file) ? "an unreadable file" : "no such file"
-            return Review(problems: whole(file, found: found, expected: "a profile").list)
+            var isFolder: ObjCBool = false
+            let exists = FileManager.default.fileExists(atPath: file, isDirectory: &isFolder)
+            let found = isFolder.boolValue ? "a folder" : exists ? "an unreadable file" : "no such file"
+            let expected = isFolder.boolValue ? "profiles, as in \(file)/*.yaml" : "a profile"
+            return Review(problems: whole(file, found: found, expected: expected).list)
         }
         guard data.count <= byteLimit else {
             return Review(

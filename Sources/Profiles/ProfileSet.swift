@@ -95,6 +95,7 @@ public struct ProfileSet: Sendable {
                 problems += clashes(item, with: other)
             }
         }
+        problems += stores(of: items)
         for case (let file, .master(let master)) in items.map({ ($0.file, $0.profile) }) {
             problems += watched(by: master, file: file, items: items)
         }
@@ -102,6 +103,17 @@ public struct ProfileSet: Sendable {
             problems += known(to: access, file: file, items: items)
         }
         return problems
+    }
+
+    /// Centers and masters work on one store: another one would be another bank, whose calls nobody sees or takes over.
+    private static func stores(of items: [Item]) -> [ProfileProblem] {
+        let users = items.filter { $0.profile.role == .center || $0.profile.role == .master }
+        guard let first = users.first else { return [] }
+        return users.dropFirst().filter { $0.profile.common.store != first.profile.common.store }.map { item in
+            ProfileProblem(
+                file: item.file, path: "store", found: "\"\(item.profile.common.store)\"",
+                expected: "\(first.profile.common.store), as in \(first.file)")
+        }
     }
 
     private struct Bound {

@@ -4,12 +4,17 @@ import Speech
 import StrictYAML
 
 /// The recordings that the user put beside the prompt texts: which of them can be played, and which nobody will hear.
-struct OwnRecordings {
+public struct OwnRecordings {
     let directory: String
     let catalogue: PromptCatalogue
 
+    public init(directory: String, catalogue: PromptCatalogue) {
+        self.directory = directory
+        self.catalogue = catalogue
+    }
+
     /// An error for each that cannot be decoded, a warning for each that nothing speaks. Blocks on the disk and decodes.
-    func problems() -> [Problem] {
+    public func problems() -> [Problem] {
         let files = FileManager.default
         var problems: [Problem] = []
         for name in contents(of: directory) {

@@ -23,6 +23,11 @@ public struct Problem: Error, Hashable, Sendable, Comparable, CustomStringConver
         self.message = message
     }
 
+    static let noYAML = "no valid YAML"
+
+    /// Nothing of the file could be read: what it lacks need not be said as well.
+    public var isOfWholeFile: Bool { message.hasPrefix(Self.noYAML) }
+
     /// `main.yaml:12: error: …`, the form that editors jump to.
     public var description: String {
         (line > 0 ? "\(file):\(line)" : file) + ": \(severity.rawValue): \(message)"

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Primitives
 
 @main
 struct Tandem: AsyncParsableCommand {
@@ -7,9 +8,10 @@ struct Tandem: AsyncParsableCommand {
         commandName: "tandem",
         abstract: "A SIP softswitch for telephone banking that keeps serving when a whole center dies.",
         discussion: "`tandem up` starts every profile of a folder; `tandem status` shows what the master knows.",
+        version: "tandem \(Release.version)",
         subcommands: [
             Up.self, AccessCommand.self, CenterCommand.self, MasterCommand.self,
-            StatusCommand.self, CallsCommand.self, CallCommand.self, CDRCommand.self,
+            StatusCommand.self, AlarmsCommand.self, CallsCommand.self, CallCommand.self, CDRCommand.self,
             DrainCommand.self, EnableCommand.self, DisableCommand.self, OrdersCommand.self, RollCommand.self,
             MenuCommand.self, ProfileCommand.self, PromptsCommand.self, BankCommand.self, CallersCommand.self,
         ])

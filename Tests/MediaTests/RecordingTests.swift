@@ -72,6 +72,7 @@ import Testing
         ([], .notWAV), (Array("RIFF0000WAVE".utf8), .noFormat), (file(format: 1, bits: 16, data: []), .noData),
         (file(format: 85, bits: 0, data: [1]), .coding(format: 85, bits: 0)),
         (file(format: 1, bits: 16, channels: 0, data: [1, 2]), .channels(0)),
+        (Array(file(format: 1, bits: 16, data: [1, 2, 3, 4]).dropLast(2)), .cutShort(said: 4, found: 2)),
         (file(format: 1, bits: 16, rate: 200_000, data: [1, 2]), .sampleRate(200_000)),
     ]
 
@@ -93,7 +94,8 @@ import Testing
                 read += 1
             }
         }
-        #expect(read > 100)
+        // Most are cut short, which is said; of the others some can be read.
+        #expect(read > 10)
     }
 
     @Test(arguments: [11_025, 16_000, 22_050, 24_000, 44_100, 48_000, 6000])

@@ -9,7 +9,7 @@ import Testing
         let error = try #require(throws: NodeFailure.self) { try StateDirectory("/proc/self").prepare() }
         #expect(error.status == 2)
         #expect(error.lines.count == 1)
-        #expect(error.lines.first?.hasPrefix("/proc/self: the state directory cannot be made: ") == true)
+        #expect(error.lines.first?.hasPrefix("/proc/self: the state directory cannot be made or written: ") == true)
         #expect(StateDirectory.refusal("/proc/self") != nil)
         #expect(StateDirectory.refusal("/nowhere") == "No such file or directory")
     }

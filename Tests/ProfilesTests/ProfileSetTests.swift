@@ -22,6 +22,17 @@ import Testing
         #expect(try problemsBetween([Minimal.access, Minimal.center, watching]) == [])
     }
 
+    /// Another store is another bank.
+    @Test func centersAndMastersHaveOneStore() throws {
+        let other =
+            Minimal.center.replacing("center-a", with: "center-b").replacing("5081", with: "5082")
+            .replacing("8081", with: "8082").replacing("10000-19999", with: "20000-29999") + "\nstore: sqlite:b.sqlite"
+        #expect(
+            try problemsBetween([Minimal.center, other]) == [
+                "1.yaml: store: found \"sqlite:b.sqlite\", expected sqlite:tandem.sqlite, as in 0.yaml"
+            ])
+    }
+
     @Test func namesAreUnique() throws {
         let twin = Minimal.center.replacing("5081", with: "5082").replacing("8081", with: "8082")
             .replacing("10000-19999", with: "20000-29999")

@@ -59,6 +59,25 @@ import Testing
         #expect(found.contains { $0.hasPrefix("prompts/en.yaml:2: error: found \"Wrong Name\"") }, "\(found)")
     }
 
+    /// Texts that cannot be read at all are one mistake, not one for each clip.
+    @Test func unreadableTextsAreSaidOnce() throws {
+        let found = try lines([
+            "center.yaml": Self.center.replacing(", \"2\": {menu: menus/gone.yaml}", with: ""),
+            "menus/a.yaml": Self.menu.replacing("nowhere", with: "bye"),
+            "prompts/en.yaml": "language: en\nclips: {goodbye: Bye, hello: Hello, hello: Hi}",
+        ])
+        #expect(found.count == 1 && found.first?.hasPrefix("prompts/en.yaml:") == true, "\(found)")
+    }
+
+    @Test func aRecordingThatCannotBePlayedIsFound() throws {
+        let found = try lines([
+            "center.yaml": Self.center.replacing(", \"2\": {menu: menus/gone.yaml}", with: ""),
+            "menus/a.yaml": Self.menu.replacing("nowhere", with: "bye"),
+            "prompts/en.yaml": "language: en\nclips: {goodbye: Bye, hello: Hello}", "prompts/en/hello.wav": "x",
+        ])
+        #expect(found == ["prompts/en/hello.wav: error: not readable as a prompt: no RIFF/WAVE file"])
+    }
+
     @Test func aSoundProfileHasNone() throws {
         let found = try lines([
             "center.yaml": Self.center.replacing(", \"2\": {menu: menus/gone.yaml}", with: ""),

@@ -77,7 +77,7 @@ final class MasterClient: Sendable {
         var wasAnswering = true
         while !Task.isCancelled {
             do {
-                if let table = try await ask(master) { deliver(table) }
+                if let table = try await ask(master, isBack: !wasAnswering) { deliver(table) }
                 state.withLock { $0.heard = .now }
                 if !wasAnswering { log.notice("a master answers again", metadata: ["master": "\(master)"]) }
                 wasAnswering = true
@@ -98,9 +98,9 @@ final class MasterClient: Sendable {
         }
     }
 
-    /// The next table; nil when there is none yet.
-    private func ask(_ master: MasterAddress) async throws -> RouteTable? {
-        let held = state.withLock { $0.held }
+    /// The next table; nil when there is none yet. One that may be back answers at once, with the table it has.
+    private func ask(_ master: MasterAddress, isBack: Bool) async throws -> RouteTable? {
+        let held = isBack ? nil : state.withLock { $0.held }
         let query = held?.addingPercentEncoding(withAllowedCharacters: .alphanumerics)
         let path = "/internal/v1/route-table" + (query.map { "?after=\($0)" } ?? "")
         let answer = try await http.send(to: try master.endpoint(), path: path, within: Self.pollLimit)

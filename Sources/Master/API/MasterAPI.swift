@@ -147,6 +147,10 @@ struct MasterAPI: Sendable {
         _ state: AdministrativeState, word: String, _ request: WebRequest
     ) async throws -> WebAnswer {
         let name = try request.parameter("name")
+        // Whoever adds `dry_run=1` does not want it done.
+        if let unknown = request.queryNames.first {
+            throw WebFailure.badRequest("\(unknown.prefix(64)): an order takes no parameters")
+        }
         guard name != desk.identity.name else { throw Self.servesNoCalls(name) }
         switch await desk.order(state, for: name, by: Self.author(of: request)) {
         case .recorded: return try .json(Accepted(node: name, order: word), status: 202)

@@ -307,7 +307,7 @@ struct MasterHandler: DatagramHandler {
     // MARK: What holds
 
     /// Alarms and metrics of what lasts.
-    private func lookAround(now: MonotonicTime) {
+    private mutating func lookAround(now: MonotonicTime) {
         let reports = core.nodeReports()
         let own = core.settings.identity.name
         for report in reports {

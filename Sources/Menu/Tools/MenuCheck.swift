@@ -5,13 +5,13 @@ import StrictYAML
 /// Looks at a menu as a whole: what can never be reached, what cannot be said, where a caller goes round for ever.
 public enum MenuCheck {
     /// All findings of a menu's text: what cannot be read and, as far as the rest lets see it, what is wrong with the
-    /// whole. `queues` are the names of the queues that exist; nil when not known.
-    static func problems(in source: MenuSource, catalogue: PromptCatalogue, queues: Set<String>? = nil) -> [Problem] {
+    /// whole. Without a catalogue nothing is said of texts. `queues` are the names of the queues that exist; nil when not known.
+    static func problems(in source: MenuSource, catalogue: PromptCatalogue?, queues: Set<String>? = nil) -> [Problem] {
         let examined = MenuDefinition.examine(source)
         guard let definition = examined.definition else { return examined.problems.sorted() }
         var result = examined.problems
         result += queueProblems(in: definition, queues: queues)
-        result += PromptGaps(definition: definition, catalogue: catalogue).problems()
+        if let catalogue { result += PromptGaps(definition: definition, catalogue: catalogue).problems() }
         // With a state that could not be read, what leads where is a guess.
         if examined.isWhole { result += pathProblems(in: definition) }
         return Array(Set(result)).sorted()
@@ -65,7 +65,7 @@ public enum MenuCheck {
 
     /// Reads and checks a file; the names in the findings are paths as the user gave them. Blocks on the disk.
     public static func problems(
-        inFile path: String, catalogue: PromptCatalogue, queues: Set<String>? = nil
+        inFile path: String, catalogue: PromptCatalogue?, queues: Set<String>? = nil
     ) -> [Problem] {
         do throws(Problems) {
             return place(problems(in: try MenuSource.read(path), catalogue: catalogue, queues: queues), beside: path)

@@ -29,6 +29,7 @@ struct CallCommand: AsyncParsableCommand {
     @Flag(help: "For programs.") var json = false
 
     func run() async throws {
+        guard !id.isEmpty else { throw CommandFailure.usage("call: found no id, expected one as in calls and cdr") }
         let detail = try await options.client().get(CallDetail.self, "/calls/\(pathPart(id))")
         if json { return try printJSON(detail) }
         let call = detail.call

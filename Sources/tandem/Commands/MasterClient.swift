@@ -65,7 +65,12 @@ struct MasterOptions: ParsableArguments {
     }
 
     private static func token(_ path: String) throws -> BearerToken {
-        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+        let text: String
+        do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
+            guard access(path, F_OK) != 0, errno == ENOENT || errno == ENOTDIR else {
+                throw CommandFailure.failed(
+                    "\(path): \(fileReason(error)); run it as the user who owns the state directory")
+            }
             throw CommandFailure.failed(
                 "\(path): no API token there; a master makes it at its first start: run \"tandem up\", or name its folder by --state"
             )
@@ -99,6 +104,7 @@ struct MasterClient {
     @discardableResult
     func send(_ method: String, _ path: String) async throws -> HTTPClient.Answer {
         var problems: [String] = []
+        var isAnswered = false
         for endpoint in endpoints {
             let answer: HTTPClient.Answer
             do throws(HTTPClientError) {
@@ -109,6 +115,7 @@ struct MasterClient {
                 problems.append("http://\(endpoint): \(error)")
                 continue
             }
+            isAnswered = true
             switch answer.status {
             case 200..<300: return answer
             case 401:
@@ -122,7 +129,7 @@ struct MasterClient {
             default: throw CommandFailure.failed(answer.refusal.description)
             }
         }
-        problems.append("no master answers; is the system running (tandem up)?")
+        if !isAnswered { problems.append("no master answers; is the system running (tandem up)?") }
         throw CommandFailure(lines: [problems.joined(separator: "; ")], status: 1)
     }
 

@@ -17,14 +17,17 @@ struct ProfileCheck {
         let review = ProfileSet.review(files: files)
         items = review.items
         var found: Set<Problem> = []
-        var catalogues: [String: PromptCatalogue] = [:]
+        // Nil where the texts cannot be read: then it is not said of each clip that it has none.
+        var catalogues: [String: PromptCatalogue?] = [:]
         for menu in review.menus {
             if catalogues[menu.prompts] == nil {
                 var catalogue = PromptCatalogue()
-                found.formUnion(catalogue.add(folder: menu.prompts))
-                catalogues[menu.prompts] = catalogue
+                let problems = catalogue.add(folder: menu.prompts)
+                found.formUnion(problems)
+                found.formUnion(OwnRecordings(directory: menu.prompts, catalogue: catalogue).problems())
+                catalogues[menu.prompts] = .some(problems.contains(where: \.isOfWholeFile) ? nil : catalogue)
             }
-            guard let catalogue = catalogues[menu.prompts] else { continue }
+            let catalogue = catalogues[menu.prompts] ?? nil
             found.formUnion(MenuCheck.problems(inFile: menu.path, catalogue: catalogue))
         }
         let sorted = found.sorted()

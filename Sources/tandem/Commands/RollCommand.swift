@@ -41,6 +41,7 @@ struct Roll {
         let reports = try await client.get([NodeReport].self, "/nodes")
         let leader = Self.leader(reports)
         let order = Self.order(running.map { ($0.name, $0.role, $0.name == leader) })
+        try refuseIfACenterIsMissing(running, reports)
         for name in order {
             guard let process = running.first(where: { $0.name == name }) else { continue }
             try await restart(process)
@@ -84,6 +85,23 @@ struct Roll {
         return running
     }
 
+    /// Before anything is touched: while a center is restarted, another one must take its calls.
+    private func refuseIfACenterIsMissing(_ running: [RunningProcess], _ reports: [NodeReport]) throws {
+        let centers = reports.filter { $0.role == .center }
+        for process in running where process.role == "center" {
+            guard !centers.contains(where: { $0.name != process.name && $0.state.takesNewCalls }) else { continue }
+            let others = centers.filter { $0.name != process.name }.map { center in
+                switch center.state {
+                case .draining, .disabled: "\(center.name) is \(center.state.rawValue): tandem enable \(center.name)"
+                case .down, .up, .ramping: "\(center.name) is \(center.state.rawValue)"
+                }
+            }
+            let reason = others.isEmpty ? "" : " (\(others.joined(separator: "; ")))"
+            throw CommandFailure.failed(
+                "roll: no other center than \(process.name) takes calls\(reason): nothing was restarted")
+        }
+    }
+
     // MARK: One node
 
     private func restart(_ process: RunningProcess) async throws {
@@ -96,24 +114,17 @@ struct Roll {
             else {
                 throw CommandFailure.failed("roll: no other center than \(process.name) takes calls: it stays as it is")
             }
-            do { try await drain(process) } catch {
-                if let former = known.flatMap({ Self.order(after: $0.state) }) {
-                    _ = try? await client.send("POST", "/nodes/\(process.name)/\(former)")
-                }
-                throw error
+        }
+        do {
+            if process.role == "center" { try await drain(process) }
+            try await replace(process)
+        } catch {
+            // Whatever becomes of it, the order to drain was not the operator's.
+            if process.role == "center", let former = Self.order(after: known?.state ?? .up) {
+                _ = try? await client.send("POST", "/nodes/\(process.name)/\(former)")
             }
+            throw error
         }
-        let note = RestartNote(.restart, of: process.name, in: state)
-        do throws(NodeFailure) { try note.leave(for: process.pid) } catch {
-            throw CommandFailure(lines: error.lines, status: error.status)
-        }
-        printNow("\(process.name): restarting")
-        kill(process.pid, SIGTERM)
-        guard await holds({ !RunningProcess.isAlive(process.pid) }) else {
-            _ = note.take(for: process.pid)
-            throw CommandFailure.failed("roll: \(process.name) (pid \(process.pid)) does not end; see its log")
-        }
-        try await waitUntilServing(process)
         if process.role == "center", let former = Self.order(after: known?.state ?? .up) {
             try await give(former, to: process.name)
         }
@@ -125,6 +136,21 @@ struct Roll {
             try await waitUntilSeeing(before.filter(\.state.lives).map(\.name), from: process.name)
         }
         printNow("\(process.name): back")
+    }
+
+    /// Ends the process and waits until the one that takes its place serves.
+    private func replace(_ process: RunningProcess) async throws {
+        let note = RestartNote(.restart, of: process.name, in: state)
+        do throws(NodeFailure) { try note.leave(for: process.pid) } catch {
+            throw CommandFailure(lines: error.lines, status: error.status)
+        }
+        printNow("\(process.name): restarting")
+        kill(process.pid, SIGTERM)
+        guard await holds({ !RunningProcess.isAlive(process.pid) }) else {
+            _ = note.take(for: process.pid)
+            throw CommandFailure.failed("roll: \(process.name) (pid \(process.pid)) does not end; see its log")
+        }
+        try await waitUntilServing(process)
     }
 
     /// A master that has just begun knows nobody; who asks it would read that all are down.

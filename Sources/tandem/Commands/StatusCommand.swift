@@ -26,13 +26,7 @@ struct StatusCommand: AsyncParsableCommand {
         let alarms = try await client.get([Alarm].self, "/alarms")
         guard !alarms.isEmpty else { return }
         printNow("")
-        var raised = Table("ALARM", "SEVERITY", "NODE", "SINCE", "MESSAGE")
-        for alarm in alarms {
-            raised.add(
-                .init(alarm.code.rawValue), .init(alarm.severity.rawValue, alarm.severity == .warning ? .yellow : .red),
-                .optional(alarm.node), .init(alarm.since.description), .init(alarm.message))
-        }
-        raised.printOut()
+        AlarmsCommand.table(of: alarms).printOut()
     }
 
     private static func colour(_ state: NodeState) -> Table.Colour {
@@ -46,6 +40,29 @@ struct StatusCommand: AsyncParsableCommand {
     private static func oneDecimal(_ value: Double) -> String {
         let tenths = Int((min(max(value, 0), 1e9) * 10).rounded())
         return "\(tenths / 10).\(tenths % 10)"
+    }
+}
+
+struct AlarmsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "alarms", abstract: "What is wrong now, the oldest first.")
+    @OptionGroup var options: MasterOptions
+    @Flag(help: "For programs.") var json = false
+
+    func run() async throws {
+        let alarms = try await options.client().get([Alarm].self, "/alarms")
+        if json { return try printJSON(alarms) }
+        Self.table(of: alarms).printOut()
+    }
+
+    static func table(of alarms: [Alarm]) -> Table {
+        var table = Table("ALARM", "SEVERITY", "NODE", "SINCE", "MESSAGE")
+        for alarm in alarms {
+            table.add(
+                .init(alarm.code.rawValue), .init(alarm.severity.rawValue, alarm.severity == .warning ? .yellow : .red),
+                .optional(alarm.node), .init(alarm.since.description), .init(alarm.message))
+        }
+        return table
     }
 }
 

@@ -43,12 +43,15 @@ final class Supervisor {
 
     /// Says who is in the way before anything is started.
     func refuseIfRunning() throws(NodeFailure) {
-        for node in nodes {
-            if let pid = livingPid(of: node.name) {
-                throw .failed("up: \(node.name) already runs with pid \(pid); stop it first")
-            }
+        let running = nodes.compactMap { node in
+            livingPid(of: node.name).map { "up: \(node.name) already runs with pid \($0); stop it first" }
         }
-        for node in nodes { try PortCheck.run(node.item.profile.common) }
+        guard running.isEmpty else { throw NodeFailure(running, status: 1) }
+        var taken: [String] = []
+        for node in nodes {
+            do throws(NodeFailure) { try PortCheck.run(node.item.profile.common) } catch { taken += error.lines }
+        }
+        guard taken.isEmpty else { throw NodeFailure(taken, status: 2) }
     }
 
     func run() async throws {
@@ -239,7 +242,12 @@ final class Supervisor {
                 printNow("\(nodes[index].name) \(ending)")
                 continue
             }
-            if nodes[index].starts.count < Self.startsPerMinute {
+            if ending == .exited(2) {
+                // Nothing to be mended by trying again at once: a profile, a menu, a port.
+                let reason = LastWords.reason(in: written(by: index)) ?? "it said nothing"
+                printNow("\(nodes[index].name) \(ending): \(reason); the next try in 5 s")
+                board.retry(index, after: .seconds(5))
+            } else if nodes[index].starts.count < Self.startsPerMinute {
                 printNow("\(nodes[index].name) \(ending); starting it again")
                 restart(index, board)
             } else {
