@@ -4,6 +4,7 @@ import HTTPKit
 import Master
 import NodeRuntime
 import Routing
+import Store
 
 #if canImport(Glibc)
     import Glibc
@@ -41,7 +42,7 @@ struct Roll {
         let reports = try await client.get([NodeReport].self, "/nodes")
         let leader = Self.leader(reports)
         let order = Self.order(running.map { ($0.name, $0.role, $0.name == leader) })
-        try refuseIfACenterIsMissing(running, reports)
+        try await refuseIfACenterIsMissing(running, reports)
         for name in order {
             guard let process = running.first(where: { $0.name == name }) else { continue }
             try await restart(process)
@@ -86,15 +87,22 @@ struct Roll {
     }
 
     /// Before anything is touched: while a center is restarted, another one must take its calls.
-    private func refuseIfACenterIsMissing(_ running: [RunningProcess], _ reports: [NodeReport]) throws {
+    private func refuseIfACenterIsMissing(_ running: [RunningProcess], _ reports: [NodeReport]) async throws {
         let centers = reports.filter { $0.role == .center }
+        // An order that was given a moment ago shows there before it shows in every master's states.
+        let orders = Dictionary(
+            try await client.get([AdministrativeChange].self, "/orders?limit=1000").map { ($0.node, $0.state) },
+            uniquingKeysWith: { newest, _ in newest })
+        func isInUse(_ center: NodeReport) -> Bool {
+            center.state.takesNewCalls && orders[center.name, default: .enabled] == .enabled
+        }
         for process in running where process.role == "center" {
-            guard !centers.contains(where: { $0.name != process.name && $0.state.takesNewCalls }) else { continue }
+            guard !centers.contains(where: { $0.name != process.name && isInUse($0) }) else { continue }
             let others = centers.filter { $0.name != process.name }.map { center in
-                switch center.state {
-                case .draining, .disabled: "\(center.name) is \(center.state.rawValue): tandem enable \(center.name)"
-                case .down, .up, .ramping: "\(center.name) is \(center.state.rawValue)"
-                }
+                let order = orders[center.name, default: .enabled]
+                return order == .enabled
+                    ? "\(center.name) is \(center.state.rawValue)"
+                    : "\(center.name) is \(order.rawValue): tandem enable \(center.name)"
             }
             let reason = others.isEmpty ? "" : " (\(others.joined(separator: "; ")))"
             throw CommandFailure.failed(
