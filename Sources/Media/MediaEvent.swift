@@ -10,7 +10,8 @@ public enum MediaEvent: Hashable, Sendable {
     case stoppedByDigit(PlaybackID)
     /// Media come from there and go there now.
     case latched(Endpoint)
-    /// Nothing was heard for `MediaStream.silence`, or the stream's time-out if that is longer, while the other side should send; told once until `heardAgain`.
+    /// Nothing was heard for `MediaStream.silence`, or the stream's time-out if that is longer, while the other side should
+    /// send; told once until `heardAgain`.
     case fellSilent
     case heardAgain
     /// Nothing was heard for the stream's time-out; told once until something is heard again.

@@ -15,18 +15,18 @@ public struct Problem: Error, Hashable, Sendable, Comparable, CustomStringConver
     public var line: Int
     /// Says what was found and what is allowed.
     public var message: String
+    /// Nothing of the file could be read: what it lacks need not be said as well.
+    public var isOfWholeFile: Bool
 
-    public init(_ severity: Severity = .error, file: String, line: Int, _ message: String) {
+    public init(
+        _ severity: Severity = .error, file: String, line: Int, _ message: String, isOfWholeFile: Bool = false
+    ) {
         self.severity = severity
         self.file = file
         self.line = line
         self.message = message
+        self.isOfWholeFile = isOfWholeFile
     }
-
-    static let noYAML = "no valid YAML"
-
-    /// Nothing of the file could be read: what it lacks need not be said as well.
-    public var isOfWholeFile: Bool { message.hasPrefix(Self.noYAML) }
 
     /// `main.yaml:12: error: …`, the form that editors jump to.
     public var description: String {

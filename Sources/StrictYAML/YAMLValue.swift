@@ -34,9 +34,9 @@ public struct YAMLValue {
             return YAMLValue(node: node, file: file, collector: collector)
         } catch let error as YamlError {
             let (line, message) = describe(error)
-            collector.add(Problem(file: file, line: line, "\(Problem.noYAML): \(message)"))
+            collector.add(Problem(file: file, line: line, "no valid YAML: \(message)", isOfWholeFile: true))
         } catch {
-            collector.add(Problem(file: file, line: 0, "\(Problem.noYAML): \(error)"))
+            collector.add(Problem(file: file, line: 0, "no valid YAML: \(error)", isOfWholeFile: true))
         }
         return nil
     }

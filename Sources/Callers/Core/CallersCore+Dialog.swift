@@ -27,7 +27,7 @@ extension CallersCore {
     private mutating func receive(
         _ request: Message, _ id: ServerTransactionID, _ flow: Flow, in caller: inout Caller
     ) {
-        guard caller.dialog?.receive(request) == .inOrder else {
+        guard let order = caller.dialog?.receive(request), order != .old else {
             // RFC 3261 §12.2.2: a lower sequence number "MUST be rejected with a 500 (Server Internal Error)".
             return respond(to: id, of: request, flow, 500)
         }

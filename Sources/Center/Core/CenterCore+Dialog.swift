@@ -9,7 +9,7 @@ extension CenterCore {
     mutating func receiveInDialog(
         _ request: Message, _ id: ServerTransactionID, _ flow: Flow, in call: inout Call
     ) {
-        let order = call.dialog.order(of: request)
+        let order = call.dialog.receive(request)
         switch order {
         case .new, .repeated: call.acceptance?.isHeard = true
         case .old:

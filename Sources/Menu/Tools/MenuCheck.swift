@@ -5,7 +5,8 @@ import StrictYAML
 /// Looks at a menu as a whole: what can never be reached, what cannot be said, where a caller goes round for ever.
 public enum MenuCheck {
     /// All findings of a menu's text: what cannot be read and, as far as the rest lets see it, what is wrong with the
-    /// whole. Without a catalogue nothing is said of texts. `queues` are the names of the queues that exist; nil when not known.
+    /// whole. Without a catalogue nothing is said of texts. `queues` are the names of the queues that exist; nil when not
+    /// known.
     static func problems(in source: MenuSource, catalogue: PromptCatalogue?, queues: Set<String>? = nil) -> [Problem] {
         let examined = MenuDefinition.examine(source)
         guard let definition = examined.definition else { return examined.problems.sorted() }

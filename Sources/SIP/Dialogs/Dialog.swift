@@ -71,19 +71,6 @@ public struct Dialog: Equatable, Codable, Sendable {
         self.isSecure = isSecure
     }
 
-    public enum SequenceCheck: Equatable, Sendable {
-        case inOrder
-        /// §12.2.2: "If the remote sequence number was not empty, but the sequence number of the request is lower than
-        /// the remote sequence number, the request is out of order and MUST be rejected with a 500".
-        case outOfOrder
-    }
-
-    /// Takes note of a request of the other side that its transaction layer let through. ACK and CANCEL repeat the
-    /// number of their INVITE and are always in order.
-    public mutating func receive(_ request: Message) -> SequenceCheck {
-        order(of: request) == .old ? .outOfOrder : .inOrder
-    }
-
     /// Where a request's CSeq number stands among those that came before it.
     public enum CSeqOrder: Equatable, Sendable {
         /// Higher than any before, or the first.
@@ -91,13 +78,14 @@ public struct Dialog: Equatable, Codable, Sendable {
         /// The last one again. Numbers grow strictly (§12.2.1.1), so in another transaction this is the same request,
         /// come by another way: it is to be answered without acting on it.
         case repeated
-        /// Lower than one before: to be rejected with a 500 (§12.2.2).
+        /// §12.2.2: "If the remote sequence number was not empty, but the sequence number of the request is lower than
+        /// the remote sequence number, the request is out of order and MUST be rejected with a 500".
         case old
     }
 
-    /// The same as `receive`, told in three ways: takes note of a request of the other side that its transaction layer
-    /// let through. ACK and CANCEL have no number of their own and are always new.
-    public mutating func order(of request: Message) -> CSeqOrder {
+    /// Takes note of a request of the other side that its transaction layer let through. ACK and CANCEL repeat the
+    /// number of their INVITE and are always new.
+    public mutating func receive(_ request: Message) -> CSeqOrder {
         guard request.method != .ack, request.method != .cancel else { return .new }
         let number = request.cseq.number
         if let last = remoteCSeq, number <= last { return number == last ? .repeated : .old }

@@ -177,6 +177,7 @@ struct CallersCommand: AsyncParsableCommand {
 
 /// Ctrl-C and SIGTERM: the first asks for a polite end, the second ends the process.
 private final class InterruptSignals: Sendable {
+    // Written once in `init`; dispatch sources may be cancelled from any thread.
     private nonisolated(unsafe) let sources: [any DispatchSourceSignal]
 
     init(_ interrupt: @escaping @Sendable () -> Void) {

@@ -21,7 +21,7 @@ struct MenuCommand: AsyncParsableCommand {
             let unreadable = files.filter { !FileManager.default.isReadableFile(atPath: $0) }
             for file in files where !unreadable.contains(file) {
                 // A shell's `menus/*.yaml` names them too.
-                guard !file.hasSuffix(".test.yaml") else {
+                guard !file.hasSuffix(MenuFile.scriptSuffix) else {
                     printNow("\(file): test calls, which tandem menu test runs")
                     continue
                 }
@@ -121,8 +121,10 @@ enum MenuFile {
         }
     }
 
+    static let scriptSuffix = ".test.yaml"
+
     static func script(of path: String) -> String {
-        (path.hasSuffix(".yaml") ? String(path.dropLast(5)) : path) + ".test.yaml"
+        (path.hasSuffix(".yaml") ? String(path.dropLast(5)) : path) + scriptSuffix
     }
 
     /// A menu with its test calls.

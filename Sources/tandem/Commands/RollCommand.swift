@@ -90,9 +90,7 @@ struct Roll {
     private func refuseIfACenterIsMissing(_ running: [RunningProcess], _ reports: [NodeReport]) async throws {
         let centers = reports.filter { $0.role == .center }
         // An order that was given a moment ago shows there before it shows in every master's states.
-        let orders = Dictionary(
-            try await client.get([AdministrativeChange].self, "/orders?limit=1000").map { ($0.node, $0.state) },
-            uniquingKeysWith: { newest, _ in newest })
+        let orders = try await standingOrders()
         func isInUse(_ center: NodeReport) -> Bool {
             center.state.takesNewCalls && orders[center.name, default: .enabled] == .enabled
         }
@@ -110,6 +108,13 @@ struct Roll {
         }
     }
 
+    /// What operators want of each node; nodes without an order are enabled.
+    private func standingOrders() async throws -> [String: AdministrativeState] {
+        Dictionary(
+            try await client.get([AdministrativeChange].self, "/orders?limit=1000").map { ($0.node, $0.state) },
+            uniquingKeysWith: { newest, _ in newest })
+    }
+
     // MARK: One node
 
     private func restart(_ process: RunningProcess) async throws {
@@ -123,19 +128,19 @@ struct Roll {
                 throw CommandFailure.failed("roll: no other center than \(process.name) takes calls: it stays as it is")
             }
         }
+        // The order to drain is the roll's, not the operator's: whatever becomes of it, the former one holds again.
+        var former: String?
+        if process.role == "center" {
+            former = Self.word(for: try await standingOrders()[process.name, default: .enabled])
+        }
         do {
             if process.role == "center" { try await drain(process) }
             try await replace(process)
         } catch {
-            // Whatever becomes of it, the order to drain was not the operator's.
-            if process.role == "center", let former = Self.order(after: known?.state ?? .up) {
-                _ = try? await client.send("POST", "/nodes/\(process.name)/\(former)")
-            }
+            if let former { _ = try? await client.send("POST", "/nodes/\(process.name)/\(former)") }
             throw error
         }
-        if process.role == "center", let former = Self.order(after: known?.state ?? .up) {
-            try await give(former, to: process.name)
-        }
+        if let former { try await give(former, to: process.name) }
         guard await holds({ await isBack(process, former: known, wasInUse: wasInUse) }) else {
             throw CommandFailure.failed(
                 "roll: \(process.name) serves but is not up in tandem status; see its reason there")
@@ -174,12 +179,12 @@ struct Roll {
         }
     }
 
-    /// What gives a center back what it was before it was drained; nil where an operator had drained it.
-    static func order(after state: NodeState) -> String? {
+    /// The order that brings a state about; nil where the drain of the roll is that already.
+    static func word(for state: AdministrativeState) -> String? {
         switch state {
-        case .up, .ramping: "enable"
+        case .enabled: "enable"
         case .disabled: "disable"
-        case .draining, .down: nil
+        case .draining: nil
         }
     }
 
