@@ -13,7 +13,7 @@ SECONDS_ := $(SECONDS)
 endif
 TANDEM   := .build/release/tandem
 
-.PHONY: help run test deps deps-test build build-debug unit menus simulated scenarios lint bench simulate chaos fuzz conformance sanitize
+.PHONY: help run test deps deps-test build build-simulate build-all build-debug unit menus simulated scenarios lint bench simulate chaos fuzz conformance sanitize
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-22s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,12 @@ deps-test: ## install what the tests need besides
 	@tools/deps test
 
 build: ## release build (the first takes some minutes)
+	@tools/build release tandem
+
+build-simulate:
+	@tools/build release tandem-simulate
+
+build-all:
 	@tools/build release
 
 build-debug:
@@ -42,7 +48,7 @@ unit: build-debug ## unit, table, property and contract tests
 menus: build ## the test scripts beside the shipped menus
 	@tools/step menus tools/menu-tests $(TANDEM)
 
-simulated: build ## twenty seeds of the simulation
+simulated: build-simulate ## twenty seeds of the simulation
 	@tools/step simulated .build/release/tandem-simulate --seed 1 --runs 20 --seconds 150
 
 scenarios: build ## SIPp and test phones against real processes, with real kills
@@ -55,10 +61,10 @@ conformance: build-debug build ## the message corpus and the RFC scenarios alone
 lint: ## formatter, warnings as errors, tidy checks
 	@tools/lint
 
-bench: build ## side by side with the peers that are installed; writes docs/BENCHMARKS.md
+bench: build-all ## side by side with the peers that are installed; writes docs/BENCHMARKS.md
 	@python3 Benchmarks/run.py
 
-simulate: build ## whole system on a virtual clock: SEED=n RUNS=n
+simulate: build-simulate ## whole system on a virtual clock: SEED=n RUNS=n
 	@.build/release/tandem-simulate --seed $(SEED) --runs $(RUNS)
 
 chaos: deps-test build ## real processes under load, killed, frozen, cut off; as root on hosts of their own: SECONDS=n SEED=n

@@ -6,7 +6,6 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
-let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
@@ -23,8 +22,10 @@ let values: [Target] = [
     .target(name: "SDP", dependencies: ["Primitives"]),
     .target(name: "Media", dependencies: ["Primitives", "SDP"]),
     .target(name: "Speech", dependencies: ["StrictYAML"]),
-    .target(name: "Menu", dependencies: ["Primitives", "Speech", "StrictYAML"]),
-    .target(name: "Banking", dependencies: ["Primitives", crypto]),
+    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .target(name: "Cryptography", dependencies: ["CCrypto"]),
+    .target(name: "Menu", dependencies: ["Primitives", "Cryptography", "Speech", "StrictYAML"]),
+    .target(name: "Banking", dependencies: ["Primitives", "Cryptography"]),
     .target(name: "Routing", dependencies: ["Primitives"]),
     .target(name: "Session", dependencies: ["Primitives"]),
     .target(name: "Profiles", dependencies: ["Primitives", "Routing", yams]),
@@ -61,8 +62,8 @@ let roles: [Target] = [
     .target(
         name: "Access",
         dependencies: [
-            "Primitives", "SIP", "Routing", "Session", "Profiles", "NetworkIO", "HTTPKit", "NodeRuntime", "Telemetry",
-            crypto, logging,
+            "Primitives", "Cryptography", "SIP", "Routing", "Session", "Profiles", "NetworkIO", "HTTPKit",
+            "NodeRuntime", "Telemetry", logging,
         ]),
     .target(
         name: "Center",
@@ -103,6 +104,7 @@ let tests: [Target] = [
     .testTarget(name: "SpeechTests", dependencies: ["Speech", "StrictYAML"]),
     .testTarget(name: "MenuTests", dependencies: ["Menu", "Primitives", "Speech", "StrictYAML"]),
     .testTarget(name: "PromptsTests", dependencies: ["Prompts", "Media", "Speech", "StrictYAML"]),
+    .testTarget(name: "CryptographyTests", dependencies: ["Cryptography"]),
     .testTarget(name: "BankingTests", dependencies: ["Banking", "Primitives"]),
     .testTarget(name: "SessionTests", dependencies: ["Session", "Primitives"]),
     .testTarget(
@@ -121,7 +123,8 @@ let tests: [Target] = [
     .testTarget(
         name: "AccessTests",
         dependencies: [
-            "Access", "Primitives", "Routing", "SIP", "Session", "NetworkIO", "HTTPKit", "NodeRuntime", crypto, logging,
+            "Access", "Primitives", "Routing", "SIP", "Session", "NetworkIO", "HTTPKit", "NodeRuntime",
+            "Cryptography", logging,
         ]),
     .testTarget(
         name: "CenterTests",
@@ -176,8 +179,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     ],
     targets: values + services + roles + tests + benchmarks,
     swiftLanguageModes: [.v6]

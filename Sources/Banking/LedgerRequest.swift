@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 import Primitives
 
 /// A bank operation as the ledger runs it: PINs are digests already, so the value may travel to the store.
@@ -66,6 +66,6 @@ public struct LedgerRequest: Sendable, Equatable {
         case .login(let digest): text += digest.bytes
         case .changePIN(_, let digest): text += digest?.bytes ?? []
         }
-        return Array(SHA256.hash(data: text))
+        return SHA256.digest(of: text)
     }
 }

@@ -1,5 +1,4 @@
-import Crypto
-import Foundation
+import Cryptography
 import Primitives
 
 /// What the bank keeps instead of a PIN: HMAC-SHA-256 over customer and PIN. Useless without the key, which is never
@@ -15,13 +14,9 @@ public struct PINDigest: Sendable, Equatable, CustomStringConvertible, CustomRef
         self.bytes = bytes
     }
 
-    fileprivate init(_ code: HMAC<SHA256>.MAC) { bytes = Array(code) }
+    fileprivate init(code: [UInt8]) { bytes = code }
 
-    public static func == (left: Self, right: Self) -> Bool {
-        var difference: UInt8 = left.bytes.count == right.bytes.count ? 0 : 1
-        for (one, other) in zip(left.bytes, right.bytes) { difference |= one ^ other }
-        return difference == 0
-    }
+    public static func == (left: Self, right: Self) -> Bool { areEqualInConstantTime(left.bytes, right.bytes) }
 
     public var description: String { "••••" }
     public var customMirror: Mirror { Mirror(self, children: []) }
@@ -31,36 +26,25 @@ public struct PINDigest: Sendable, Equatable, CustomStringConvertible, CustomRef
 public struct PINKey: Sendable, CustomStringConvertible, CustomReflectable {
     public static let size = 32
 
-    private let key: SymmetricKey
+    private let key: HMACKey
     /// Sixteen hexadecimal digits that follow from the key and say nothing about it.
     public let id: String
 
     /// Nil unless 32 bytes.
     public init?(bytes: [UInt8]) {
         guard bytes.count == Self.size else { return nil }
-        key = SymmetricKey(data: bytes)
-        id = hexadecimal(HMAC<SHA256>.authenticationCode(for: Array("tandem pin key id".utf8), using: key).prefix(8))
+        key = HMACKey(bytes)
+        id = hexadecimal(key.code(of: Array("tandem pin key id".utf8)).prefix(8))
     }
 
     public func digest(of pin: SecretDigits, customer: CustomerNumber) -> PINDigest {
-        var code = HMAC<SHA256>(key: key)
         // Eight digits, always: no PIN of one customer can be read as the number of another.
-        code.update(data: Array(customer.description.utf8))
-        pin.withBytes { code.update(data: $0) }
-        return PINDigest(code.finalize())
+        let number = Array(customer.description.utf8)
+        return PINDigest(code: pin.withBytes { key.code(of: number, followedBy: $0) })
     }
 
     public var description: String { "PIN key \(id)" }
     public var customMirror: Mirror { Mirror(self, children: ["id": id]) }
-}
-
-/// Lower-case hexadecimal digits of bytes.
-func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-    var text: [UInt8] = []
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 15] { text.append(digit < 10 ? 48 + digit : 87 + digit) }
-    }
-    return String(decoding: text, as: UTF8.self)
 }
 
 /// What a new PIN must be.

@@ -1,3 +1,4 @@
+import Cryptography
 import StrictYAML
 
 /// The text of a menu and of the menus that it includes: what is kept in the store by its hash, so that every center
@@ -20,7 +21,7 @@ public struct MenuSource: Hashable, Sendable, Codable {
             let content = files[name] ?? ""
             bytes += Array("\(name.utf8.count) \(content.utf8.count) ".utf8) + Array(name.utf8) + Array(content.utf8)
         }
-        return ContentHash.sha256(bytes)
+        return SHA256.hexadecimal(of: bytes)
     }
 }
 

@@ -358,6 +358,33 @@ import Testing
         #expect(bench.responses(481).count == 1)
     }
 
+    /// The next owner ends a call whose phone answers its re-INVITE with 481, because it hung up: the BYE that waited at
+    /// the dead center finds no row then.
+    @Test(arguments: [true, false])
+    func byeOfACallThatItsDeadCentersHeirEndedIs200(answers: Bool) throws {
+        let (bench, phone, _) = try stray(knowsPeer: false)
+        try hear(PeerList([Self.peer]), bench)
+        try hear(PeerList([Self.drainer]), bench)
+        if !answers { bench.core.formerPeers.silence(Self.peer) }
+        bench.replies = { _ in nil }
+        try phone.request("INFO")
+        #expect(bench.responses(481, to: .info).count == 1)
+        try phone.hangUp()
+        #expect(bench.responses(200, to: .bye).count == 1)
+        #expect(bench.core.foreign.count == 0)
+    }
+
+    /// A minute later nobody knows of it.
+    @Test func byeOfACallOfALongDeadCenterIs481() throws {
+        let (bench, phone, _) = try stray(knowsPeer: false)
+        try hear(PeerList([Self.peer]), bench)
+        try hear(PeerList([Self.drainer]), bench)
+        bench.advance(by: .seconds(60))
+        bench.replies = { _ in nil }
+        try phone.hangUp()
+        #expect(bench.responses(481, to: .bye).count == 1)
+    }
+
     /// The Call-ID is outside data: both tags must be the dialog's.
     @Test func rowOfAnotherDialogIsNotTheCallers() throws {
         let (bench, phone, _) = try stray()

@@ -10,7 +10,7 @@ import Store
 /// Who holds the call is in the store, by Call-ID and both tags. A live center gets the request passed on, its responses
 /// go back. While the owner is dead a BYE is answered 200 and noted durably, so that the next owner ends the session with
 /// its record; everything else waits up to a second for the next owner, then gets 503 with Retry-After. Without a row
-/// there is no such call: 481.
+/// there is no such call: 481, or 200 to a BYE where its center died a moment ago.
 extension CenterCore {
     private static var retryAfter: [(HeaderName, String)] { [(.retryAfter, "1")] }
 
@@ -68,10 +68,20 @@ extension CenterCore {
             return
         }
         guard let session = sessions.first(where: { $0.checkpoint.holds(entry.dialog) }) else {
-            return entry.isMarked ? conclude(id, entry, 200, nil) : conclude(id, entry, 481, .noDialog)
+            return entry.isMarked || hasEnded(entry)
+                ? conclude(id, entry, 200, nil) : conclude(id, entry, 481, .noDialog)
         }
         foreign[id]?.session = session.checkpoint.session
         decide(id, session)
+    }
+
+    /// A BYE that its center was too dead to answer: by now the next owner heard from the phone's 481 that the call is
+    /// over, and wrote its record. The caller hung up in good order and is told so.
+    private func hasEnded(_ entry: ForeignRequests.Entry) -> Bool {
+        guard entry.request.method == .bye, let tag = NodeTag(entry.dialog.localTag),
+            let node = NodeIdentity(name: tag.node, incarnation: tag.incarnation)
+        else { return false }
+        return formerPeers.contains(node, now: now.monotonic)
     }
 
     private mutating func decide(_ id: ForeignID, _ session: StoredSession) {
@@ -152,7 +162,7 @@ extension CenterCore {
         else { return }
         transactions.abandon(passedOn, now: now.monotonic, into: &outputs)
         foreign[id]?.passedOn = nil
-        formerPeers.forget(holder)
+        formerPeers.silence(holder)
         markEnd(id, session)
     }
 
@@ -253,7 +263,7 @@ extension CenterCore {
         if status == 503, now.monotonic - entry.since < ForeignRequests.patience {
             // That center died: its next owner may show in the time that is left.
             entry.passedOn = nil
-            if let holder = entry.holder { formerPeers.forget(holder) }
+            if let holder = entry.holder { formerPeers.silence(holder) }
             foreign[id] = entry
         } else {
             conclude(id, entry, status == 503 ? 503 : 408, .takeover, headers: Self.retryAfter)
