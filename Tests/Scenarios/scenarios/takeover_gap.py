@@ -27,6 +27,13 @@ class HangsUpInTheGap(Part):
         expect(len(rows) == 1 and rows[0]["end"] == "caller", f"{rows}")
 
 
+class HangsUpAtOnce(HangsUpInTheGap):
+    """Its BYE is repeated when nobody has noticed the death yet, and then only after its call was taken over and ended."""
+
+    def act(self, death):
+        at(death, 0.03, self.bye)
+
+
 class HangsUpWithoutRoutes(HangsUpInTheGap):
     """The same from a caller that sends no Route, as SIPp does."""
 
@@ -297,8 +304,8 @@ def play(test, parts, node, frozen=False, settle=2.5):
 @timed
 def callers_who_act_in_the_gap(test):
     """BYE, INFO, OPTIONS and re-INVITE between the death and the takeover; on hold; by TCP; dialed directly; a 200 without ACK."""
-    play(test, [HangsUpInTheGap, HangsUpWithoutRoutes, HangsUpDirectly, SendsINFO, SendsOPTIONS, OffersHoldInTheGap, IsOnHold,
-                IsOnHoldBothWays, CallsByTCP, DialedTheCenter, OfferedNothing, PrefersMuLaw, GoesOnInTheMenu, NeverAcknowledged],
+    play(test, [HangsUpInTheGap, HangsUpAtOnce, HangsUpWithoutRoutes, HangsUpDirectly, SendsINFO, SendsOPTIONS,
+                OffersHoldInTheGap, IsOnHold, IsOnHoldBothWays, CallsByTCP, DialedTheCenter, OfferedNothing, PrefersMuLaw, GoesOnInTheMenu, NeverAcknowledged],
          "center-a")
 
 
@@ -313,5 +320,5 @@ def phones_that_answer_the_new_owner_in_every_way(test):
 @timed
 def callers_who_act_while_their_center_is_frozen(test):
     """Nobody refuses what is sent to a stopped process; it only stays unanswered."""
-    play(test, [HangsUpInTheGap, HangsUpWithoutRoutes, SendsINFO, OffersHoldInTheGap, IsOnHold, CallsByTCP], "center-a", frozen=True,
-         settle=3)
+    play(test, [HangsUpInTheGap, HangsUpAtOnce, HangsUpWithoutRoutes, SendsINFO, OffersHoldInTheGap, IsOnHold,
+                CallsByTCP], "center-a", frozen=True, settle=3)
