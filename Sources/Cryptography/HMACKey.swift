@@ -1,10 +1,17 @@
 import CCrypto
+import Synchronization
 
 /// A key for HMAC-SHA-256 (RFC 2104), by OpenSSL's libcrypto, which wipes what it kept of the key when the last holder
 /// lets go. It cannot be printed or read back.
-public final class HMACKey: @unchecked Sendable, CustomStringConvertible, CustomReflectable {
-    // The context is only copied once `init` has returned, and copying does not change it: any thread may.
-    private let context: OpaquePointer
+public final class HMACKey: Sendable, CustomStringConvertible, CustomReflectable {
+    /// Holds the key, and one message at a time. A context for each message would cost more than its code.
+    private let context: Mutex<Context>
+
+    /// Guarded by the lock around it: whoever uses the pointer holds that.
+    private struct Context: ~Copyable, @unchecked Sendable {
+        let pointer: OpaquePointer
+        deinit { EVP_MAC_CTX_free(pointer) }
+    }
 
     /// - Parameter bytes: RFC 2104 §3: "less than L bytes is strongly discouraged", L being 32 here.
     public init(_ bytes: [UInt8]) {
@@ -21,23 +28,22 @@ public final class HMACKey: @unchecked Sendable, CustomStringConvertible, Custom
             return EVP_MAC_init(context, bytes, bytes.count, &parameters) == 1
         }
         precondition(hasKey, "OpenSSL computes no HMAC-SHA-256")
-        self.context = context
+        self.context = Mutex(Context(pointer: context))
     }
-
-    deinit { EVP_MAC_CTX_free(context) }
 
     /// The code over a message, and over bytes that follow it and need not be copied: 32 bytes.
     public func code(
         of message: [UInt8], followedBy rest: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
     ) -> [UInt8] {
-        guard let copy = EVP_MAC_CTX_dup(context) else { preconditionFailure("OpenSSL is out of memory") }
-        defer { EVP_MAC_CTX_free(copy) }
         var code = [UInt8](repeating: 0, count: SHA256.size)
         var length = 0
-        let isDone =
-            EVP_MAC_update(copy, message, message.count) == 1
-            && EVP_MAC_update(copy, rest.baseAddress?.assumingMemoryBound(to: UInt8.self), rest.count) == 1
-            && EVP_MAC_final(copy, &code, &length, code.count) == 1
+        let isDone = context.withLock {
+            // Without a key: with the one it has.
+            EVP_MAC_init($0.pointer, nil, 0, nil) == 1
+                && EVP_MAC_update($0.pointer, message, message.count) == 1
+                && EVP_MAC_update($0.pointer, rest.baseAddress?.assumingMemoryBound(to: UInt8.self), rest.count) == 1
+                && EVP_MAC_final($0.pointer, &code, &length, code.count) == 1
+        }
         precondition(isDone && length == code.count, "OpenSSL gives no HMAC-SHA-256")
         return code
     }
