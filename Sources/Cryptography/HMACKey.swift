@@ -19,13 +19,15 @@ public final class HMACKey: Sendable, CustomStringConvertible, CustomReflectable
         else { preconditionFailure("OpenSSL has no HMAC") }
         // The context holds its own reference.
         EVP_MAC_free(algorithm)
+        // OpenSSL keeps neither name, but reads both from where they are.
         var digest = Array("SHA256".utf8CString)
-        let hasKey = digest.withUnsafeMutableBufferPointer { name in
-            var parameters = [
-                OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.baseAddress, 0),
-                OSSL_PARAM_construct_end(),
-            ]
-            return EVP_MAC_init(context, bytes, bytes.count, &parameters) == 1
+        let hasKey = OSSL_MAC_PARAM_DIGEST.withCString { parameter in
+            digest.withUnsafeMutableBufferPointer { name in
+                let parameters = [
+                    OSSL_PARAM_construct_utf8_string(parameter, name.baseAddress, 0), OSSL_PARAM_construct_end(),
+                ]
+                return EVP_MAC_init(context, bytes, bytes.count, parameters) == 1
+            }
         }
         precondition(hasKey, "OpenSSL computes no HMAC-SHA-256")
         self.context = Mutex(Context(pointer: context))
