@@ -30,7 +30,7 @@ deps: ## install the Debian packages that building and running need, and name wh
 deps-test: ## install what the tests need besides
 	@tools/deps test
 
-build: ## release build (the first takes some minutes)
+build: ## release build of tandem itself (the first takes ten minutes)
 	@tools/build release tandem
 
 build-simulate:

@@ -138,7 +138,7 @@ def memory_rows(folder, options, notes):
 
 def store_rows(folder, options, notes):
     if not STORE_BENCHMARK.exists():
-        raise store.Failure(f"{STORE_BENCHMARK} is missing: run 'make build' first")
+        raise store.Failure(f"{STORE_BENCHMARK} is missing: run 'make bench', or 'tools/build release' first")
     # On a disk: /tmp may be memory, where a commit costs nothing. The database server has a user of its own.
     folder = pathlib.Path(tempfile.mkdtemp(prefix="tandem-bench-store-", dir="/var/tmp"))
     folder.chmod(0o755)

@@ -6,10 +6,11 @@ public enum SHA256 {
     public static let size = 32
 
     public static func digest(of message: [UInt8]) -> [UInt8] {
+        OpenSSL.prepare()
         var digest = [UInt8](repeating: 0, count: size)
-        // Fails where memory is out, or where the machine's configuration of OpenSSL has no SHA-256.
-        precondition(
-            EVP_Digest(message, message.count, &digest, nil, EVP_sha256(), nil) == 1, "OpenSSL computes no SHA-256")
+        guard EVP_Digest(message, message.count, &digest, nil, EVP_sha256(), nil) == 1 else {
+            fatalError("OpenSSL computes no SHA-256")
+        }
         return digest
     }
 

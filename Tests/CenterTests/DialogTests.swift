@@ -55,7 +55,7 @@ import Testing
     func requestsInADialogThatIsNotHereAre481(_ method: String) throws {
         let bench = try CenterBench()
         let phone = Phone(bench)
-        phone.toTag = "center-a.k3f9x1.0123456789abcdef"
+        phone.toTag = "center-a.k3f9x2.0123456789abcdef"
         try phone.send(phone.text(method))
         #expect(bench.responses(481).count == 1)
     }

@@ -359,30 +359,32 @@ import Testing
     }
 
     /// The next owner ends a call whose phone answers its re-INVITE with 481, because it hung up: the BYE that waited at
-    /// the dead center finds no row then.
-    @Test(arguments: [true, false])
-    func byeOfACallThatItsDeadCentersHeirEndedIs200(answers: Bool) throws {
+    /// the dead center finds no row then. Nothing else does well to go on, so nothing else is told 200.
+    @Test(arguments: ["BYE", "INFO"])
+    func byeInADialogOfADeadCenterIs200(_ method: String) throws {
         let (bench, phone, _) = try stray(knowsPeer: false)
-        try hear(PeerList([Self.peer]), bench)
-        try hear(PeerList([Self.drainer]), bench)
-        if !answers { bench.core.formerPeers.silence(Self.peer) }
         bench.replies = { _ in nil }
-        try phone.request("INFO")
-        #expect(bench.responses(481, to: .info).count == 1)
-        try phone.hangUp()
-        #expect(bench.responses(200, to: .bye).count == 1)
+        try phone.request(method)
+        #expect(bench.responses(method == "BYE" ? 200 : 481).count == 1)
         #expect(bench.core.foreign.count == 0)
     }
 
-    /// A minute later nobody knows of it.
-    @Test func byeOfACallOfALongDeadCenterIs481() throws {
+    /// It is back, in another incarnation.
+    @Test func byeInADialogOfACentersFormerLifeIs200() throws {
         let (bench, phone, _) = try stray(knowsPeer: false)
-        try hear(PeerList([Self.peer]), bench)
-        try hear(PeerList([Self.drainer]), bench)
-        bench.advance(by: .seconds(60))
         bench.replies = { _ in nil }
+        bench.core.peers = PeerList([PeerList.Peer(node: "center-b", incarnation: "m3", sip: Self.peer.sip)])
         try phone.hangUp()
-        #expect(bench.responses(481, to: .bye).count == 1)
+        #expect(bench.responses(200, to: .bye).count == 1)
+    }
+
+    @Test(arguments: [("k3f9x1", 200), ("k3f9x2", 481)])
+    func byeInADialogOfOurFormerLifeIs200(_ incarnation: String, _ status: Int) throws {
+        let bench = try CenterBench()
+        let phone = Phone(bench)
+        phone.toTag = "center-a.\(incarnation).0123456789abcdef"
+        try phone.hangUp()
+        #expect(bench.responses(status, to: .bye).count == 1)
     }
 
     /// The Call-ID is outside data: both tags must be the dialog's.

@@ -226,7 +226,7 @@ class Chaos:
               f"their gaps: p50 {percentile(gaps, 50):.3f} s, p99 {percentile(gaps, 99):.3f} s, max {max(gaps, default=0):.3f} s")
         self.bulk = {f"caller-{row['caller']}" for row in report["callers"] if row.get("status") == "200"}
         self.tried_twice |= {f"caller-{row['caller']}" for row in report["callers"] if (row.get("answer_ms") or 0) >= FIRST_RESPONSE * 1000}
-        dropped = [row["detail"] for row in report["callers"] if row["end"] == "dropped" and row["detail"] != "481 to our BYE"]
+        dropped = [row["detail"] for row in report["callers"] if row["end"] == "dropped"]
         broken = [f"{report['failed']} calls of tandem callers failed: {report['by_status']}"] if report["failed"] else []
         broken += [f"{len(dropped)} calls of tandem callers were dropped: {dropped[:3]}"] if dropped else []
         worst = max([row["gap_ms"] / 1000 for row in report["callers"] if row.get("gap_ms") is not None], default=0)
@@ -242,17 +242,13 @@ class Chaos:
         dropped = [call for call in answered if call.ended_by == "them"]
         kept = [call for call in answered if call.ended_by != "them"]
         unheard = [call for call in kept if not call.final_requests or not call.final_requests[-1].final
-                   or call.final_requests[-1].final.status not in (200, 481)]
-        # RFC 3261 §15.1.1 takes 481 for the end, too: the BYE fell into the gap, and its copy found the call ended. Its record tells.
-        gone = [call.user for call in kept
-                if call.final_requests and call.final_requests[-1].final and call.final_requests[-1].final.status == 481]
+                   or call.final_requests[-1].final.status != 200]
         moved = [call for call in kept if call.moves and getattr(call, "gap", None) is not None]
         gaps = [call.gap for call in moved]
         still = [call.gap for call in kept if not call.moves and getattr(call, "gap", None) is not None]
         late = [moment for call in kept if getattr(call, "heard", None) for moment in self.out_of_turn(call.heard)]
         problems = [problem for call in calls for problem in call.problems]
-        print(f"calls: {len(calls)} placed, {len(answered)} answered, {len(kept)} kept, {len(moved)} moved, {len(dropped)} dropped"
-              + (f", {len(gone)} whose BYE got 481: {gone[:5]}" if gone else ""))
+        print(f"calls: {len(calls)} placed, {len(answered)} answered, {len(kept)} kept, {len(moved)} moved, {len(dropped)} dropped")
         print(f"gaps of the moved: p50 {percentile(gaps, 50):.3f} s, p99 {percentile(gaps, 99):.3f} s, max {max(gaps, default=0):.3f} s; "
               f"of the others: max {max(still, default=0):.3f} s")
         broken = []

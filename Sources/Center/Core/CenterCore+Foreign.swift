@@ -10,7 +10,7 @@ import Store
 /// Who holds the call is in the store, by Call-ID and both tags. A live center gets the request passed on, its responses
 /// go back. While the owner is dead a BYE is answered 200 and noted durably, so that the next owner ends the session with
 /// its record; everything else waits up to a second for the next owner, then gets 503 with Retry-After. Without a row
-/// there is no such call: 481, or 200 to a BYE where its center died a moment ago.
+/// there is no such call: 481, or 200 to a BYE where the center that its tag names lives no longer.
 extension CenterCore {
     private static var retryAfter: [(HeaderName, String)] { [(.retryAfter, "1")] }
 
@@ -75,13 +75,14 @@ extension CenterCore {
         decide(id, session)
     }
 
-    /// A BYE that its center was too dead to answer: by now the next owner heard from the phone's 481 that the call is
-    /// over, and wrote its record. The caller hung up in good order and is told so.
+    /// A BYE in a dialog of a center that lives no longer, as far as this one knows. Its call was either taken over and
+    /// has ended since, most likely because the phone, which had hung up, answered the next owner's re-INVITE with 481;
+    /// or it died with its center. Over it is either way, so the caller who hung up in the gap is told 200. RFC 3261
+    /// §15.1.2 has 481 here as a SHOULD.
     private func hasEnded(_ entry: ForeignRequests.Entry) -> Bool {
-        guard entry.request.method == .bye, let tag = NodeTag(entry.dialog.localTag),
-            let node = NodeIdentity(name: tag.node, incarnation: tag.incarnation)
-        else { return false }
-        return formerPeers.contains(node, now: now.monotonic)
+        guard entry.request.method == .bye, let tag = NodeTag(entry.dialog.localTag) else { return false }
+        let isOurs = tag.node == settings.identity.name && tag.incarnation == settings.identity.incarnation
+        return !isOurs && peers.peer(named: tag.node)?.incarnation != tag.incarnation
     }
 
     private mutating func decide(_ id: ForeignID, _ session: StoredSession) {
@@ -162,7 +163,7 @@ extension CenterCore {
         else { return }
         transactions.abandon(passedOn, now: now.monotonic, into: &outputs)
         foreign[id]?.passedOn = nil
-        formerPeers.silence(holder)
+        formerPeers.forget(holder)
         markEnd(id, session)
     }
 
@@ -263,7 +264,7 @@ extension CenterCore {
         if status == 503, now.monotonic - entry.since < ForeignRequests.patience {
             // That center died: its next owner may show in the time that is left.
             entry.passedOn = nil
-            if let holder = entry.holder { formerPeers.silence(holder) }
+            if let holder = entry.holder { formerPeers.forget(holder) }
             foreign[id] = entry
         } else {
             conclude(id, entry, status == 503 ? 503 : 408, .takeover, headers: Self.retryAfter)

@@ -7,39 +7,25 @@ struct FormerPeers: Sendable {
     static let memory = Duration.seconds(60)
     static let limit = 64
 
-    private struct Entry {
-        let peer: PeerList.Peer
-        let since: MonotonicTime
-        var isSilent = false
-    }
-
-    private var known: [String: Entry] = [:]
+    private var known: [String: (peer: PeerList.Peer, since: MonotonicTime)] = [:]
 
     /// A list follows another.
     mutating func learn(from old: PeerList, to new: PeerList, now: MonotonicTime) {
         known = known.filter { now - $0.value.since < Self.memory }
         for peer in old.peers where !new.peers.contains(peer) && known.count < Self.limit {
-            known[peer.node] = Entry(peer: peer, since: now)
+            known[peer.node] = (peer, now)
         }
         for peer in new.peers { known[peer.node] = nil }
     }
 
-    /// Where that node can be asked still.
     func find(_ node: NodeIdentity, now: MonotonicTime) -> PeerList.Peer? {
-        entry(of: node, now: now).flatMap { $0.isSilent ? nil : $0.peer }
+        guard let (peer, since) = known[node.name], peer.incarnation == node.incarnation, now - since < Self.memory
+        else { return nil }
+        return peer
     }
-
-    /// Whether that node left the list a while ago, dead or alive.
-    func contains(_ node: NodeIdentity, now: MonotonicTime) -> Bool { entry(of: node, now: now) != nil }
 
     /// It does not answer.
-    mutating func silence(_ peer: PeerList.Peer) {
-        if known[peer.node]?.peer == peer { known[peer.node]?.isSilent = true }
-    }
-
-    private func entry(of node: NodeIdentity, now: MonotonicTime) -> Entry? {
-        known[node.name].flatMap {
-            $0.peer.incarnation == node.incarnation && now - $0.since < Self.memory ? $0 : nil
-        }
+    mutating func forget(_ peer: PeerList.Peer) {
+        if known[peer.node]?.peer == peer { known[peer.node] = nil }
     }
 }

@@ -14,7 +14,7 @@ struct PartingDialogs: Sendable {
     private var partings: [ClientTransactionID: Parting] = [:]
     private var byLocalTag: [String: ClientTransactionID] = [:]
 
-    /// Of those without a BYE of ours, at once. A BYE in one more gets 481, which ends it for the phone all the same.
+    /// Of those without a BYE of ours, at once. A BYE in one more is looked for in the store.
     static let goneLimit = 4_096
     /// Ended by the other end's 481, by local tag.
     private var gone: [String: (dialog: DialogID, until: MonotonicTime)] = [:]

@@ -28,7 +28,7 @@ class HangsUpInTheGap(Part):
 
 
 class HangsUpAtOnce(HangsUpInTheGap):
-    """Its BYE is repeated when nobody has noticed the death yet, and then only after its call was taken over and ended."""
+    """Its BYE is mostly repeated when nobody has noticed the death yet, and then only after its call was taken over and ended."""
 
     def act(self, death):
         at(death, 0.03, self.bye)
