@@ -89,9 +89,8 @@ let roles: [Target] = [
     .executableTarget(
         name: "tandem",
         dependencies: [
-            "Access", "Center", "Master", "Callers", "Primitives", "Profiles", "NodeRuntime", "HTTPKit", "Menu",
-            "Speech",
-            "StrictYAML", "Prompts", "Banking", "Store", "Session", "Routing", argumentParser,
+            "Access", "Center", "Master", "Callers", "Primitives", "Cryptography", "Profiles", "NodeRuntime", "HTTPKit",
+            "Menu", "Speech", "StrictYAML", "Prompts", "Banking", "Store", "Session", "Routing", argumentParser,
         ]),
 ]
 

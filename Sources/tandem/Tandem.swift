@@ -1,4 +1,5 @@
 import ArgumentParser
+import Cryptography
 import Foundation
 import Primitives
 
@@ -22,6 +23,10 @@ struct Tandem: AsyncParsableCommand {
             var command = try parseAsRoot()
             if let problem = UsageProblem.missingCommand(type(of: command)), !(command is Tandem) {
                 throw CommandFailure.usage(problem)
+            }
+            guard OpenSSL.isUsable else {
+                throw CommandFailure.usage(
+                    "OpenSSL offers no SHA-256 or no HMAC: see its openssl.cnf, or the file that OPENSSL_CONF names")
             }
             if var asynchronous = command as? AsyncParsableCommand {
                 try await asynchronous.run()

@@ -219,9 +219,9 @@ def _command(pid):
         return ""
 
 
-def tandem(*arguments, seconds=20, cwd=None):
+def tandem(*arguments, seconds=20, cwd=None, environment=None):
     try:
         return subprocess.run([str(TANDEM), *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, timeout=seconds, cwd=cwd, text=True)
+                              stderr=subprocess.PIPE, timeout=seconds, cwd=cwd, text=True, env=environment and {**os.environ, **environment})
     except subprocess.TimeoutExpired:
         raise Failure(f"tandem {' '.join(map(str, arguments))} did not end within {seconds} s") from None

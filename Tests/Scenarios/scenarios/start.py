@@ -5,7 +5,7 @@ import json
 from lib import profiles
 from lib.loop import eventually, expect
 from lib.scenario import scenario
-from lib.system import System
+from lib.system import System, tandem
 
 PATIENCE = 60  # seconds; a start that waits for what never comes takes 300
 
@@ -18,6 +18,19 @@ exhausted: bye
 states:
   hello: {say: [welcome], keys: {"1": bye}}
   bye: {say: [goodbye], barge-in: false, hang-up: menu}
+"""
+
+ONLY_VALIDATED = """\
+openssl_conf = openssl
+[openssl]
+providers = providers
+alg_section = properties
+[providers]
+base = base
+[base]
+activate = 1
+[properties]
+default_properties = fips=yes
 """
 
 
@@ -89,3 +102,15 @@ def one_language_is_enough(test):
     finally:
         System.prompts = prompts
         system.stop()
+
+
+@scenario("operations", system=None, order=92)
+def openssl_without_hashes_is_told_in_one_line(test):
+    """A configuration of OpenSSL that asks for a provider which is not there: a line, not a crash, and help all the same."""
+    file = test.folder / "openssl.cnf"
+    file.write_text(ONLY_VALIDATED)
+    for arguments in (["up"], ["bank", "accounts"]):
+        done = tandem(*arguments, environment={"OPENSSL_CONF": str(file)})
+        expect(done.returncode == 2, f"tandem {' '.join(arguments)} ends with {done.returncode}")
+        expect(done.stderr.startswith("OpenSSL offers no SHA-256") and done.stderr.count("\n") == 1, done.stderr)
+    expect(tandem("--version", environment={"OPENSSL_CONF": str(file)}).returncode == 0, "tandem --version fails")
